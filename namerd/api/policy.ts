@@ -1,0 +1,48 @@
+/**
+ * Authorization as namerd compiles it from `AuthorizationPolicy` documents and node proxies enforce it.
+ * Semantics: DENY before ALLOW; no ALLOW policy for a workload means allow; AUDIT only logs.
+ */
+
+export type PolicyAction = 'ALLOW' | 'DENY' | 'AUDIT';
+
+export interface Policy {
+  /** `<namespace>/<name>`; what the access log names. */
+  id: string;
+  action: PolicyAction;
+  /** The policy matches when any rule matches; without rules it never matches. */
+  rules: readonly PolicyRule[];
+}
+
+/** Matches when one of `from` and one of `to` match; an empty list matches everything. */
+export interface PolicyRule {
+  from: readonly SourceMatch[];
+  to: readonly TargetMatch[];
+}
+
+/** All given fields must match; within a field any entry; `not…` fields must match no entry. */
+export interface SourceMatch {
+  /** SPIFFE ids: exact, `prefix*`, `*suffix`, or `*` for any authenticated identity. */
+  identities?: readonly string[];
+  notIdentities?: readonly string[];
+  /** Namespaces of the source identity: exact, `prefix*`, `*suffix`. */
+  namespaces?: readonly string[];
+  notNamespaces?: readonly string[];
+  /** CIDR blocks or single addresses of the connection's source. */
+  ipBlocks?: readonly string[];
+  notIpBlocks?: readonly string[];
+}
+
+export interface TargetMatch {
+  /** Ports of the workload (after any service port mapping), 1 to 65535. */
+  ports?: readonly number[];
+  notPorts?: readonly number[];
+}
+
+/** What a workload does with plaintext from callers outside the mesh. */
+export type TransportMode = 'strict' | 'permissive';
+
+export interface Transport {
+  mode: TransportMode;
+  /** Exceptions by workload port, as decimal text. */
+  ports: Readonly<Record<string, TransportMode>>;
+}
