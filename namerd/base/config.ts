@@ -16,6 +16,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { MeshError } from './errors.ts';
+import { scalarOffset } from './scalar-offset.ts';
 
 export interface Problem {
   file: string;
@@ -56,10 +57,13 @@ const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 export class Problems {
   readonly file: string;
   readonly list: Problem[] = [];
+  /** The whole file. */
+  readonly text: string;
   readonly #lines: LineCounter;
 
-  constructor(file: string, lines: LineCounter) {
+  constructor(file: string, lines: LineCounter, text: string) {
     this.file = file;
+    this.text = text;
     this.#lines = lines;
   }
 
@@ -76,7 +80,7 @@ export class Problems {
 /** Parses a text with any number of documents; empty documents are skipped. Syntax errors land in `problems`. */
 export function parseYaml(text: string, file: string): { documents: ConfigNode[]; problems: Problems } {
   const lines = new LineCounter();
-  const problems = new Problems(file, lines);
+  const problems = new Problems(file, lines, text);
   if (Buffer.byteLength(text) > MAX_TEXT_BYTES) {
     problems.add(0, '', `the file is larger than ${MAX_TEXT_BYTES} bytes`);
     return { documents: [], problems };
@@ -114,8 +118,14 @@ export class ConfigNode {
   }
 
   /** @param within offset inside the value's own text, for errors of an embedded language. */
-  problem(message: string, within = 0): void {
-    this.problems.add(this.#offset + within, this.path, message);
+  problem(message: string, within?: number): void {
+    this.problems.add(this.#offset + this.#sourceOffset(within), this.path, message);
+  }
+
+  #sourceOffset(within: number | undefined): number {
+    const node = this.#node;
+    if (within === undefined || !isScalar(node) || !node.range) return 0;
+    return scalarOffset(this.problems.text.slice(node.range[0], node.range[1]), String(node.value), within);
   }
 
   /** A reader of this value's fields; reports and returns an empty reader if it is no mapping. */
