@@ -1,0 +1,26 @@
+/** Resource documents: reading, checking, compiling, printing, and what to say about them. */
+
+export type { CompiledPolicy } from './authorization-policy.ts';
+export { readText as readDtabText } from './dtab-document.ts';
+export { API_VERSION, KIND_FACTS, KINDS, type Kind, kindOf, resourceKey } from './kinds.ts';
+export {
+  dnsLabelProblem,
+  dnsSubdomainProblem,
+  dtabNamespaceProblem,
+  type Metadata,
+} from './metadata.ts';
+export {
+  type DtabResource,
+  dtabResource,
+  type JsonObject,
+  type PolicyResource,
+  plainResource,
+  type ReadResources,
+  type Resource,
+  type ResourceOf,
+  readResources,
+  type ServiceResource,
+  showResource,
+  type WorkloadResource,
+} from './resource.ts';
+export { errorStatus, type ObjectStatus, type StatusState, sortStatus } from './status.ts';

@@ -1,0 +1,42 @@
+/** The kinds of resource documents: their spellings and how their objects are named. */
+
+import { dnsLabelProblem, dnsSubdomainProblem, dtabNamespaceProblem, type NameRule } from './metadata.ts';
+
+export const API_VERSION = 'nodemesh.io/v1alpha1';
+export const KINDS = ['Dtab', 'AuthorizationPolicy', 'Service', 'Workload'] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface KindFacts extends NameRule {
+  /** As in paths of the API and in directories. */
+  plural: string;
+  /** Other spellings that people type. */
+  aliases: readonly string[];
+}
+
+export const KIND_FACTS: Readonly<Record<Kind, KindFacts>> = {
+  Dtab: { plural: 'dtabs', aliases: ['dtab'], namespaced: false, check: dtabNamespaceProblem },
+  AuthorizationPolicy: {
+    plural: 'authorizationpolicies',
+    aliases: ['authorizationpolicy', 'policies', 'policy', 'authz'],
+    namespaced: true,
+    check: dnsSubdomainProblem,
+  },
+  Service: { plural: 'services', aliases: ['service', 'svc'], namespaced: true, check: dnsLabelProblem },
+  Workload: {
+    plural: 'workloads',
+    aliases: ['workload', 'wl'],
+    namespaced: true,
+    check: dnsSubdomainProblem,
+  },
+};
+
+/** The kind that a plural, singular or alias of any case means. */
+export function kindOf(word: string): Kind | undefined {
+  const wanted = word.toLowerCase();
+  return KINDS.find(kind => KIND_FACTS[kind].plural === wanted || KIND_FACTS[kind].aliases.includes(wanted));
+}
+
+/** What identifies an object within its kind: `<namespace>/<name>`, or `<name>` for kinds without namespace. */
+export function resourceKey({ namespace, name }: { namespace: string; name: string }): string {
+  return namespace === '' ? name : `${namespace}/${name}`;
+}

@@ -1,0 +1,97 @@
+/** The storage of a namerd: one store for each kind of document. */
+
+import { join } from 'node:path';
+import type { Clock } from '#base/clock.ts';
+import { Scope } from '#base/lifecycle.ts';
+import { Cell, type Watchable } from '#base/watch.ts';
+import {
+  type DtabResource,
+  KIND_FACTS,
+  type Kind,
+  type ObjectStatus,
+  type PolicyResource,
+  type Resource,
+  type ResourceOf,
+  type ServiceResource,
+  sortStatus,
+  type WorkloadResource,
+} from '../resources/index.ts';
+import type { DocumentStore } from './document-store.ts';
+import { resourceCodec } from './file/document-codec.ts';
+import { FileStore } from './file/file-store.ts';
+import { MemoryStore } from './memory-store.ts';
+
+export interface Storage {
+  /** The configured kind, for humans. */
+  readonly kind: string;
+  readonly dtabs: DocumentStore<DtabResource>;
+  readonly policies: DocumentStore<PolicyResource>;
+  readonly services: DocumentStore<ServiceResource>;
+  readonly workloads: DocumentStore<WorkloadResource>;
+  /** Stored documents that cannot be used as they are. */
+  readonly problems: Watchable<readonly ObjectStatus[]>;
+  close(): Promise<void>;
+}
+
+/** The store of a kind. */
+export function storeOf(storage: Storage, kind: Kind): DocumentStore<Resource> {
+  const stores: Record<Kind, unknown> = {
+    Dtab: storage.dtabs,
+    AuthorizationPolicy: storage.policies,
+    Service: storage.services,
+    Workload: storage.workloads,
+  };
+  // Each store only ever meets resources of its own kind: callers look the store up by the resource's kind.
+  return stores[kind] as DocumentStore<Resource>;
+}
+
+/** `io.l5d.inMemory` */
+export function memoryStorage(dtabs: Iterable<DtabResource> = []): Storage {
+  return {
+    kind: 'io.l5d.inMemory',
+    dtabs: new MemoryStore([...dtabs].map(dtab => [dtab.metadata.name, dtab] as const)),
+    policies: new MemoryStore(),
+    services: new MemoryStore(),
+    workloads: new MemoryStore(),
+    problems: new Cell<readonly ObjectStatus[]>([]),
+    close: async () => {},
+  };
+}
+
+/** `io.nodemesh.file`: `<dir>/<plural of the kind>/…`. @throws StorageError */
+export async function fileStorage({ dir, clock }: { dir: string; clock?: Clock }): Promise<Storage> {
+  const scope = new Scope();
+  const open = async <K extends Kind>(kind: K): Promise<FileStore<ResourceOf<K>>> => {
+    const place = { dir: join(dir, KIND_FACTS[kind].plural), codec: resourceCodec(kind) };
+    return scope.own(kind, await FileStore.open(clock === undefined ? place : { ...place, clock }));
+  };
+  try {
+    const dtabs = await open('Dtab');
+    const policies = await open('AuthorizationPolicy');
+    const services = await open('Service');
+    const workloads = await open('Workload');
+    const problems = allProblems([dtabs, policies, services, workloads]);
+    return {
+      kind: 'io.nodemesh.file',
+      dtabs,
+      policies,
+      services,
+      workloads,
+      problems,
+      close: () => scope.close(),
+    };
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+}
+
+/** Lives as long as the stores. */
+function allProblems(
+  stores: readonly { problems: Watchable<readonly ObjectStatus[]> }[],
+): Watchable<readonly ObjectStatus[]> {
+  const all = new Cell<readonly ObjectStatus[]>([]);
+  for (const store of stores)
+    store.problems.observe(() => all.set(sortStatus(stores.flatMap(each => each.problems.current))));
+  return all;
+}
