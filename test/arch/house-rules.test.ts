@@ -29,7 +29,7 @@ test(`no folder has more than ${MAX_SOURCES_PER_FOLDER} sources`, () => {
 });
 
 test('files and folders are named in kebab-case by the domain', () => {
-  const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fuzz|property|d))?\.(ts|mjs)$/;
+  const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fuzz|property|fuzz\.test|d))?\.(ts|mjs)$/;
   const empty = /(^|[-./])(utils?|helpers?|common|managers?|misc|stuff)([-./]|$)/;
   assert.deepEqual(
     paths.filter(

@@ -1,0 +1,69 @@
+/** Runs the scenarios one after the other and says, finding by finding, what was expected and what was seen. */
+
+import { type Column, renderTable } from '../show/table.ts';
+import type { Stage } from '../stage.ts';
+import { scenario as wire } from './1-wire.ts';
+import { scenario as policy } from './2-policy.ts';
+import { scenario as transparency } from './3-transparency.ts';
+import { scenario as split } from './4-split.ts';
+import { scenario as enrolment } from './5-enrolment.ts';
+import { scenario as controlPlaneLoss } from './6-control-plane-loss.ts';
+import { scenario as replacement } from './7-replacement.ts';
+import { scenario as endpointLoss } from './8-endpoint-loss.ts';
+import { scenario as plaintext } from './9-plaintext.ts';
+import { type Finding, Findings, type Scenario } from './scenario.ts';
+
+const SCENARIOS: readonly Scenario[] = [
+  wire,
+  policy,
+  transparency,
+  split,
+  enrolment,
+  controlPlaneLoss,
+  replacement,
+  endpointLoss,
+  plaintext,
+];
+
+export interface CheckOptions {
+  json: boolean;
+  only: ReadonlySet<number> | undefined;
+  signal: AbortSignal;
+  say(step: string): void;
+}
+
+/** True if everything that was expected was seen. */
+export async function checkAll(stage: Stage, { json, only, signal, say }: CheckOptions): Promise<boolean> {
+  const wanted = SCENARIOS.filter(({ number }) => only?.has(number) ?? true);
+  const findings: Finding[] = [];
+  for (const scenario of wanted) {
+    if (signal.aborted) return false;
+    const list = await runOne(stage, scenario);
+    const held = list.filter(({ holds }) => holds).length;
+    say(`${scenario.number}. ${scenario.title}: ${held} of ${list.length} hold`);
+    findings.push(...list);
+  }
+  const failed = findings.filter(({ holds }) => !holds).length;
+  const passed = findings.length - failed;
+  if (json) process.stdout.write(`${JSON.stringify({ passed, failed, findings }, null, 2)}\n`);
+  else process.stdout.write(`\n${renderTable(COLUMNS, findings)}\n\n${passed} passed, ${failed} failed\n`);
+  return failed === 0 && findings.length > 0;
+}
+
+async function runOne(stage: Stage, scenario: Scenario): Promise<Finding[]> {
+  const findings = new Findings(scenario.number);
+  try {
+    await scenario.run(stage, findings);
+  } catch (error) {
+    findings.thrown(error);
+  }
+  return findings.list;
+}
+
+const COLUMNS: readonly Column<Finding>[] = [
+  { title: '#', cell: ({ scenario }) => String(scenario), right: true },
+  { title: '', cell: ({ holds }) => (holds ? '✔' : '✖') },
+  { title: 'what', cell: ({ what }) => what },
+  { title: 'expected', cell: ({ expected }) => expected },
+  { title: 'seen', cell: ({ seen }) => seen },
+];

@@ -1,0 +1,123 @@
+/** Everything that the demo has running, in one place: nodes, pods, mesh; and traffic on order. */
+
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Scope } from '#base/lifecycle.ts';
+import { Cluster, type Running } from './cluster.ts';
+import type { Child } from './ground/child.ts';
+import { layWire } from './ground/wire.ts';
+import { CALCULATOR, emptyPod, program, SERVICES, STRANGERS, WORKLOADS } from './inventory.ts';
+import { readCounters, type TargetCounters } from './mesh/counters.ts';
+import { type Edge, edgesOf } from './mesh/edges.ts';
+import { Mesh } from './mesh/mesh.ts';
+import type { Sample } from './mesh/metrics.ts';
+
+/** On the private /run of the demo's corner: in memory, and gone with it. */
+const FOLDER = '/run/nodemesh-demo';
+const BURST_TIMEOUT_MS = 120_000;
+
+export interface BurstOptions {
+  count?: number;
+  concurrency?: number;
+  pauseMs?: number;
+}
+
+export class Stage {
+  readonly folder = FOLDER;
+  readonly cluster: Cluster;
+  readonly #mesh: Mesh | undefined;
+  readonly #scope: Scope;
+  #bursts = 0;
+
+  private constructor(cluster: Cluster, mesh: Mesh | undefined, scope: Scope) {
+    this.cluster = cluster;
+    this.#mesh = mesh;
+    this.#scope = scope;
+  }
+
+  /** @param plain without a mesh. @param say told of each step. */
+  static async build(plain: boolean, say: (step: string) => void): Promise<Stage> {
+    const scope = new Scope();
+    try {
+      mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
+      const nodes = await layWire(2);
+      const registry = join(FOLDER, 'registry');
+      const mesh = plain ? undefined : new Mesh(FOLDER, registry, nodes);
+      const chained = mesh?.chained.bind(mesh) ?? (() => ({ plugins: [], folders: [] }));
+      const cluster = await Cluster.create({ folder: FOLDER, registry, services: SERVICES, nodes, chained });
+      if (mesh !== undefined) {
+        scope.add('mesh', () => mesh.stop());
+        await mesh.start();
+        say('namerd and two node proxies run');
+      }
+      scope.add('pods', () => cluster.close());
+      for (const workload of WORKLOADS) await cluster.start(workload);
+      for (const { index } of nodes) await cluster.start(emptyPod(STRANGERS, `stranger-${index}`, index));
+      say(`${cluster.running.size} pods on ${nodes.length} nodes`);
+      return new Stage(cluster, mesh, scope);
+    } catch (error) {
+      await scope.close();
+      throw error;
+    }
+  }
+
+  /** Throws in a demo without a mesh. */
+  get mesh(): Mesh {
+    if (this.#mesh === undefined) throw new RangeError('this demo runs without a mesh');
+    return this.#mesh;
+  }
+
+  /** A calculator pod by its name: `addition-1`. */
+  pod(name: string): Running {
+    return this.cluster.get(`${CALCULATOR}/${name}`);
+  }
+
+  /** The pod on node 1 or 2 that neither the mesh nor the registry knows. */
+  stranger(node: 1 | 2): Running {
+    return this.cluster.get(`${STRANGERS}/stranger-${node}`);
+  }
+
+  /** Calls a URL from inside a pod and counts what came of it. */
+  async burst({ pod }: Running, url: string, options: BurstOptions = {}): Promise<TargetCounters> {
+    return JSON.parse(await pod.run(burstCommand(url, options), BURST_TIMEOUT_MS)) as TargetCounters;
+  }
+
+  /** The same, without end: `stop` ends it and tells. */
+  keepCalling(
+    { pod }: Running,
+    url: string,
+    options: BurstOptions = {},
+  ): { stop(): Promise<TargetCounters> } {
+    this.#bursts += 1;
+    const command = burstCommand(url, { ...options, count: Number.MAX_SAFE_INTEGER });
+    const child: Child = pod.start(`burst-${this.#bursts}`, command);
+    const stop = async (): Promise<TargetCounters> => {
+      await child.stop();
+      const text = readFileSync(child.logFile, 'utf8');
+      rmSync(child.logFile);
+      return JSON.parse(text) as TargetCounters;
+    };
+    return { stop };
+  }
+
+  /** What the proxies of both nodes count, together. */
+  async samples(): Promise<Sample[]> {
+    return (await Promise.all(this.mesh.proxies.map(proxy => proxy.metrics()))).flat();
+  }
+
+  async edges(): Promise<Edge[]> {
+    const callers = new Map<string, Record<string, TargetCounters>>();
+    for (const name of ['mathfanboy', 'percentage'])
+      callers.set(name, await readCounters(this.pod(`${name}-1`).counters));
+    return edgesOf(callers, this.#mesh === undefined ? undefined : await this.samples());
+  }
+
+  close(): Promise<void> {
+    return this.#scope.close();
+  }
+}
+
+function burstCommand(url: string, { count = 1, concurrency = 1, pauseMs = 0 }: BurstOptions): string[] {
+  const options = { count, concurrency, 'pause-ms': pauseMs };
+  return [...program('burst.ts', url), ...Object.entries(options).map(([key, value]) => `--${key}=${value}`)];
+}
