@@ -1,0 +1,5 @@
+/** Policies in force: which hold where, and what each node is told. */
+
+export { NodeStates } from './node-states.ts';
+export { DEFAULT_TRANSPORT, PolicyIndex } from './policy-index.ts';
+export { policyStatus } from './policy-status.ts';

@@ -1,0 +1,97 @@
+/**
+ * Which policies hold for a workload. Three scopes: a policy without selector in the mesh namespace holds for
+ * the whole mesh, one without selector elsewhere for its namespace, one with a selector for the workloads of
+ * its namespace that have all its labels.
+ */
+
+import type { Policy, Transport, TransportMode } from '#api';
+import type { PolicyResource } from '../resources/index.ts';
+
+/** What a workload does with plaintext when no policy says otherwise. */
+export const DEFAULT_TRANSPORT: Transport = { mode: 'permissive', ports: {} };
+
+export interface Governed {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type Scope = 'mesh' | 'namespace' | 'workload';
+
+export interface AppliedPolicies {
+  /** In the order in which they are tried: DENY, ALLOW, AUDIT; within an action the wider scope first. */
+  readonly policies: readonly Policy[];
+  readonly transport: Transport;
+}
+
+const SCOPES: readonly Scope[] = ['mesh', 'namespace', 'workload'];
+const ACTIONS = ['DENY', 'ALLOW', 'AUDIT'] as const;
+
+export class PolicyIndex {
+  readonly #meshNamespace: string;
+  readonly #wholeMesh: readonly PolicyResource[];
+  readonly #byNamespace: ReadonlyMap<string, readonly PolicyResource[]>;
+
+  /** @param policies sorted by key, so that equal sets give equal answers. */
+  constructor(policies: Iterable<PolicyResource>, meshNamespace: string) {
+    this.#meshNamespace = meshNamespace;
+    const all = [...policies];
+    this.#wholeMesh = all.filter(policy => this.scopeOf(policy) === 'mesh');
+    const rest = all.filter(policy => this.scopeOf(policy) !== 'mesh');
+    this.#byNamespace = Map.groupBy(rest, policy => policy.metadata.namespace);
+  }
+
+  scopeOf({ metadata, value }: PolicyResource): Scope {
+    if (value.matchLabels !== undefined) return 'workload';
+    return metadata.namespace === this.#meshNamespace ? 'mesh' : 'namespace';
+  }
+
+  applied(workload: Governed): AppliedPolicies {
+    const holding = this.#holding(workload);
+    const policies = ACTIONS.flatMap(action =>
+      holding.flatMap(({ value: { policy } }) => (policy?.action === action ? [policy] : [])),
+    );
+    return { policies, transport: this.#transport(holding) };
+  }
+
+  /** The policies that hold for the workload, the wider scope first. */
+  #holding(workload: Governed): PolicyResource[] {
+    const own = this.#byNamespace.get(workload.namespace) ?? [];
+    const [selecting, whole] = [own.filter(isSelecting), own.filter(policy => !isSelecting(policy))];
+    return [...this.#wholeMesh, ...whole, ...selecting.filter(policy => selects(policy, workload))];
+  }
+
+  /** The narrowest scope that says anything decides; within a scope the strictest answer for each port. */
+  #transport(holding: readonly PolicyResource[]): Transport {
+    for (const scope of SCOPES.toReversed()) {
+      const said = holding.filter(
+        policy => policy.value.transport !== undefined && this.scopeOf(policy) === scope,
+      );
+      if (said.length > 0) return strictest(said.map(({ value }) => value.transport ?? DEFAULT_TRANSPORT));
+    }
+    return DEFAULT_TRANSPORT;
+  }
+}
+
+/** Is the workload one of those that the policy's selector means? The namespace must be compared before. */
+export function selects({ value: { matchLabels } }: PolicyResource, { labels }: Governed): boolean {
+  return Object.entries(matchLabels ?? {}).every(([label, value]) => labels[label] === value);
+}
+
+function isSelecting({ value }: PolicyResource): boolean {
+  return value.matchLabels !== undefined;
+}
+
+function strictest(transports: readonly Transport[]): Transport {
+  const [only, ...others] = transports;
+  if (only === undefined || others.length === 0) return only ?? DEFAULT_TRANSPORT;
+  const hardest = (modes: readonly TransportMode[]) => (modes.includes('strict') ? 'strict' : 'permissive');
+  const ports = new Set(transports.flatMap(transport => Object.keys(transport.ports)));
+  return {
+    mode: hardest(transports.map(({ mode }) => mode)),
+    ports: Object.fromEntries(
+      [...ports]
+        .sort()
+        .map(port => [port, hardest(transports.map(({ mode, ports }) => ports[port] ?? mode))]),
+    ),
+  };
+}
