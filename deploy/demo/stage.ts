@@ -4,7 +4,6 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Scope } from '#base/lifecycle.ts';
 import { Cluster, type Running } from './cluster.ts';
-import type { Child } from './ground/child.ts';
 import { layWire } from './ground/wire.ts';
 import { CALCULATOR, emptyPod, program, SERVICES, STRANGERS, WORKLOADS } from './inventory.ts';
 import { readCounters, type TargetCounters } from './mesh/counters.ts';
@@ -21,6 +20,16 @@ export interface BurstOptions {
   concurrency?: number;
   pauseMs?: number;
 }
+
+/** Calls that go on and on. */
+export interface Traffic {
+  /** What came of them so far. */
+  read(): Promise<TargetCounters>;
+  /** Ends them, and tells what came of all. */
+  stop(): Promise<TargetCounters>;
+}
+
+const NONE: TargetCounters = { calls: 0, outcomes: {}, answeredBy: {}, seenAs: {}, latenciesMs: [] };
 
 export class Stage {
   readonly folder = FOLDER;
@@ -82,22 +91,22 @@ export class Stage {
     return JSON.parse(await pod.run(burstCommand(url, options), BURST_TIMEOUT_MS)) as TargetCounters;
   }
 
-  /** The same, without end: `stop` ends it and tells. */
-  keepCalling(
-    { pod }: Running,
-    url: string,
-    options: BurstOptions = {},
-  ): { stop(): Promise<TargetCounters> } {
+  /** The same, without end, until it is stopped. */
+  async keepCalling({ pod }: Running, url: string, options: BurstOptions = {}): Promise<Traffic> {
     this.#bursts += 1;
+    const name = `burst-${this.#bursts}`;
+    const socket = join(this.folder, `${name}.sock`);
     const command = burstCommand(url, { ...options, count: Number.MAX_SAFE_INTEGER });
-    const child: Child = pod.start(`burst-${this.#bursts}`, command);
-    const stop = async (): Promise<TargetCounters> => {
+    const child = pod.start(name, command, { COUNTERS: socket });
+    const read = async () => (await readCounters(socket))[url] ?? NONE;
+    await child.until('calling', async () => (await read()).calls > 0);
+    const stop = async () => {
       await child.stop();
-      const text = readFileSync(child.logFile, 'utf8');
-      rmSync(child.logFile);
-      return JSON.parse(text) as TargetCounters;
+      const counters = JSON.parse(readFileSync(child.logFile, 'utf8')) as TargetCounters;
+      for (const file of [socket, child.logFile]) rmSync(file, { force: true });
+      return counters;
     };
-    return { stop };
+    return { read, stop };
   }
 
   /** What the proxies of both nodes count, together. */

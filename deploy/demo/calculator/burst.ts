@@ -5,7 +5,6 @@
  *   node burst.ts URL --count 1000 --concurrency 8 [--pause-ms 0]
  */
 
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Client, noCounters } from './client.ts';
@@ -21,6 +20,7 @@ const { positionals, values } = parseArgs({
 const [url = ''] = positionals;
 const pauseMs = Number(values['pause-ms']);
 const client = new Client();
+client.publish(process.env['COUNTERS']);
 let left = Number(values.count);
 process.once('SIGTERM', () => {
   left = 0;
@@ -28,7 +28,7 @@ process.once('SIGTERM', () => {
 
 await Promise.all(Array.from({ length: Number(values.concurrency) }, keepCalling));
 const { [url]: counters = noCounters() } = client.targets;
-process.stdout.write(`${JSON.stringify(counters)}\n`) || (await once(process.stdout, 'drain'));
+process.stdout.write(`${JSON.stringify(counters)}\n`, () => process.exit(0));
 
 async function keepCalling(): Promise<void> {
   while (left > 0) {

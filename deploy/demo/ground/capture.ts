@@ -1,6 +1,7 @@
 /** Everything that goes over a node's cable, recorded by tcpdump and read back as TCP segments. */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from './child.ts';
 
 export interface Segment {
@@ -9,6 +10,8 @@ export interface Segment {
   payload: Buffer;
 }
 
+const QUIET_MS = 100;
+const QUIET_ROUNDS = 5;
 const ETHERNET_BYTES = 14;
 const IPV4 = 0x0800;
 const TCP = 6;
@@ -26,15 +29,35 @@ export class Capture {
   static async start(device: string, file: string): Promise<Capture> {
     const child = new Child({
       name: 'tcpdump',
-      // As root, because the demo's corner may know no other user; `-U` writes every packet at once.
-      command: ['tcpdump', '-Z', 'root', '-i', device, '-s', '0', '-U', '-w', file, 'tcp'],
+      // As root, because the demo's corner may know no other user; every packet is written at once.
+      command: [
+        'tcpdump',
+        '-Z',
+        'root',
+        '-i',
+        device,
+        '-s',
+        '0',
+        '--immediate-mode',
+        '-U',
+        '-w',
+        file,
+        'tcp',
+      ],
       logFile: `${file}.log`,
     });
     await child.until('listening', async () => child.tail().includes('listening on'));
     return new Capture(child, file);
   }
 
+  /** Ends the recording once the cable is quiet, or after half a second. */
   async stop(): Promise<Segment[]> {
+    // What is still under way from the kernel is lost when tcpdump ends: wait until nothing more comes.
+    let size = -1;
+    for (let round = 0; round < QUIET_ROUNDS && size !== statSync(this.#file).size; round++) {
+      size = statSync(this.#file).size;
+      await sleep(QUIET_MS);
+    }
     await this.#child.stop('SIGINT');
     return readSegments(readFileSync(this.#file));
   }

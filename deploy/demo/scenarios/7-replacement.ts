@@ -9,13 +9,17 @@ export const scenario: Scenario = {
     const caller = stage.pod('mathfanboy-1');
     const options = { concurrency: 4, pauseMs: 5 };
     const traffic = {
-      'across the wire': stage.keepCalling(
+      'across the wire': await stage.keepCalling(
         caller,
         'http://multiplication.calculator:5003/multiplication',
         options,
       ),
-      'on the same node': stage.keepCalling(caller, 'http://addition.calculator:5001/addition', options),
-      'from outside the mesh': stage.keepCalling(
+      'on the same node': await stage.keepCalling(
+        caller,
+        'http://addition.calculator:5001/addition',
+        options,
+      ),
+      'from outside the mesh': await stage.keepCalling(
         stage.stranger(1),
         'http://addition.calculator:5001/addition',
         options,

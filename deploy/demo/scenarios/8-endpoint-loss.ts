@@ -41,7 +41,7 @@ async function underTraffic(
   const host = `${replica.spec.name}/v1`;
   const answers = async () => (await stage.burst(caller, URL, { count: 20 })).answeredBy[host] ?? 0;
   await eventually(async () => (await answers()) > 0);
-  const traffic = stage.keepCalling(caller, URL, { concurrency: CONCURRENCY, pauseMs: 2 });
+  const traffic = await stage.keepCalling(caller, URL, { concurrency: CONCURRENCY, pauseMs: 2 });
   await sleep(AFTERMATH_MS);
   await end(replica);
   await sleep(AFTERMATH_MS);
