@@ -1,0 +1,33 @@
+/** Services and workloads of the mesh, from files and storage: who is where, who serves what, who speaks HBONE. */
+
+export {
+  type EnrolmentStore,
+  EnrolmentStoreError,
+  fileEnrolment,
+  memoryEnrolment,
+} from './enrolment/report-store.ts';
+export { ReportRefusedError } from './enrolment/reports.ts';
+export type {
+  AddressOwner,
+  MeshLabel,
+  PortState,
+  RegistrySnapshot,
+  RegistrySource,
+  Service,
+  ServicePort,
+  ServiceState,
+  Sourced,
+  Workload,
+  WorkloadState,
+} from './model.ts';
+export { keyOf, MESH_LABEL } from './model.ts';
+export { Registry, type RegistryOptions } from './registry.ts';
+export { replicaAt } from './replicas.ts';
+export { readService } from './service.ts';
+export {
+  DirectorySource,
+  type DirectorySourceOptions,
+  RegistryFileError,
+} from './sources/directory-source.ts';
+export { storageSource } from './sources/storage-source.ts';
+export { readWorkload } from './workload.ts';
