@@ -1,0 +1,151 @@
+/** node-proxy's configuration file: one YAML document, every mistake reported at once. */
+
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type ConfigNode, type Fields, parseYaml } from '#base/config.ts';
+import { LOG_LEVELS, type LogLevel } from '#base/log.ts';
+import { parseEndpoint } from '#base/net.ts';
+import { isTrustDomain } from '#trust';
+import { DEFAULT_LIMITS, type TunnelLimits } from './tunnel/index.ts';
+
+export interface NodeProxyConfig {
+  /** This node's name, as in `spec.node` of its workloads. */
+  node: string;
+  /** Of every identity in this mesh, as in namerd's configuration. */
+  trustDomain: string;
+  namerd: { host: string; port: number; rootsFile: string; joinTokenFile: string };
+  /** Unix socket for the CNI plugin and local commands. */
+  socket: string;
+  stateDir: string;
+  admin: { ip: string; port: number };
+  tunnelWorkers: number;
+  workerHeapMb: number;
+  enrolment: { namespaces: string[]; excludedNamespaces: string[] };
+  /** Addresses whose connections to a pod are not captured: the kubelet's, for probes. `node` = all of this node's. */
+  probeSources: 'node' | string[];
+  /** A file, `stdout` or `off`. */
+  accessLog: string;
+  logLevel: LogLevel;
+  drainSeconds: number;
+  whenUnresolved: 'refuse' | 'passthrough';
+  /** Not ready when namerd has been out of reach for longer. */
+  staleAfterSeconds: number;
+  limits: TunnelLimits;
+}
+
+/** Files named in the configuration are relative to it. @throws ConfigError with every problem. */
+export function readConfig(file: string): NodeProxyConfig {
+  const { documents, problems } = parseYaml(readFileSync(file, 'utf8'), file);
+  const document = documents[0];
+  if (document === undefined || documents.length > 1) problems.add(0, '', 'one YAML document is expected');
+  const config = document === undefined ? undefined : read(document.fields(), dirname(resolve(file)));
+  problems.throwIfAny();
+  return config as NodeProxyConfig;
+}
+
+function read(fields: Fields, base: string): NodeProxyConfig {
+  const path = (node: ConfigNode | undefined) => resolve(base, node?.string() ?? '');
+  const config: NodeProxyConfig = {
+    node: name(fields.need('node')),
+    trustDomain: trustDomain(fields.need('trustDomain')),
+    namerd: readNamerd(fields.need('namerd'), path),
+    socket: fields.get('socket')?.string() ?? '/run/nodemesh/node.sock',
+    stateDir: fields.get('stateDir')?.string() ?? '/var/lib/nodemesh/node',
+    admin: readAdmin(fields.get('admin')),
+    tunnelWorkers: fields.get('tunnelWorkers')?.integer(1, 64) ?? 1,
+    workerHeapMb: fields.get('workerHeapMb')?.integer(64, 65_536) ?? 1024,
+    enrolment: readEnrolment(fields.get('enrolment')),
+    probeSources: readProbeSources(fields.get('probeSources')),
+    accessLog: fields.get('accessLog')?.string() ?? 'stdout',
+    logLevel: fields.get('logLevel')?.oneOf(LOG_LEVELS) ?? 'info',
+    drainSeconds: fields.get('drainSeconds')?.number(0, 86_400) ?? 25,
+    whenUnresolved: fields.get('whenUnresolved')?.oneOf(['refuse', 'passthrough']) ?? 'refuse',
+    staleAfterSeconds: fields.get('staleAfterSeconds')?.number(1) ?? 300,
+    limits: readLimits(fields.get('limits')),
+  };
+  config.socket = resolve(base, config.socket);
+  config.stateDir = resolve(base, config.stateDir);
+  if (config.accessLog !== 'stdout' && config.accessLog !== 'off')
+    config.accessLog = resolve(base, config.accessLog);
+  fields.finish();
+  return config;
+}
+
+function name(node: ConfigNode | undefined): string {
+  const text = node?.string() ?? '';
+  if (node !== undefined && !/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(text)) {
+    node.problem(`'${text}' is no node name: lower-case letters, digits, '-' and '.'`);
+  }
+  return text;
+}
+
+function trustDomain(node: ConfigNode | undefined): string {
+  const text = node?.string() ?? '';
+  if (node !== undefined && !isTrustDomain(text)) node.problem(`'${text}' is no SPIFFE trust domain`);
+  return text;
+}
+
+function readNamerd(
+  node: ConfigNode | undefined,
+  path: (node: ConfigNode | undefined) => string,
+): NodeProxyConfig['namerd'] {
+  const fields = node?.fields();
+  const address = fields?.need('address');
+  const text = address?.string() ?? '';
+  const parsed = parseEndpoint(text) ?? hostPort(text);
+  if (address !== undefined && parsed === undefined) address.problem(`'${text}' is not host:port`);
+  const namerd = {
+    host: parsed?.ip ?? '',
+    port: parsed?.port ?? 0,
+    rootsFile: path(fields?.need('rootsFile')),
+    joinTokenFile: path(fields?.need('joinTokenFile')),
+  };
+  fields?.finish();
+  return namerd;
+}
+
+function hostPort(text: string): { ip: string; port: number } | undefined {
+  const match = /^([A-Za-z0-9]([-A-Za-z0-9.]{0,252}[A-Za-z0-9])?):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  return match === null || port < 1 || port > 65535 ? undefined : { ip: match[1] ?? '', port };
+}
+
+function readAdmin(node: ConfigNode | undefined): NodeProxyConfig['admin'] {
+  const fields = node?.fields();
+  const admin = {
+    ip: fields?.get('ip')?.string() ?? '127.0.0.1',
+    port: fields?.get('port')?.integer(0, 65535) ?? 9990,
+  };
+  fields?.finish();
+  return admin;
+}
+
+function readEnrolment(node: ConfigNode | undefined): NodeProxyConfig['enrolment'] {
+  const fields = node?.fields();
+  const names = (field: string) =>
+    fields
+      ?.get(field)
+      ?.items()
+      .map(item => item.string() ?? '');
+  const enrolment = {
+    namespaces: names('namespaces') ?? [],
+    excludedNamespaces: names('excludedNamespaces') ?? ['kube-system', 'nodemesh-system'],
+  };
+  fields?.finish();
+  return enrolment;
+}
+
+function readProbeSources(node: ConfigNode | undefined): 'node' | string[] {
+  if (node === undefined || node.value === 'node') return 'node';
+  return node.items().map(item => item.string() ?? '');
+}
+
+function readLimits(node: ConfigNode | undefined): TunnelLimits {
+  const fields = node?.fields();
+  const limits = { ...DEFAULT_LIMITS };
+  for (const key of Object.keys(limits) as (keyof TunnelLimits)[]) {
+    limits[key] = fields?.get(key)?.integer(1) ?? limits[key];
+  }
+  fields?.finish();
+  return limits;
+}

@@ -1,0 +1,91 @@
+/**
+ * How this node proves itself to namerd: a join token first, then a certificate of its own, renewed at
+ * half-life over the connection that the old one opened. The key stays in memory, so a new process joins again.
+ */
+
+import { readFileSync } from 'node:fs';
+import type { Issued, MeshClient } from '#api';
+import { Backoff } from '#base/backoff.ts';
+import type { Clock, Timer } from '#base/clock.ts';
+import { MeshError, messageOf } from '#base/errors.ts';
+import type { Logger } from '#base/log.ts';
+import { createCsr, generateKey, nodeId, renewAtMs } from '#trust';
+
+export interface NodeIdentityOptions {
+  node: string;
+  trustDomain: string;
+  tokenFile: string;
+  client: MeshClient;
+  clock: Clock;
+  log: Logger;
+  /** Told with every certificate: the first one means that the node has joined. */
+  onIssued: (issued: Issued) => void;
+}
+
+export class NodeIdentity {
+  problem: string | undefined = 'not joined yet';
+  #notAfter = 0;
+  readonly #options: NodeIdentityOptions;
+  readonly #backoff = new Backoff({ minMs: 100, maxMs: 5_000 });
+  #timer: Timer | undefined;
+  #closed = false;
+
+  constructor(options: NodeIdentityOptions) {
+    this.#options = options;
+  }
+
+  /** Milliseconds since the epoch; 0 before the node has joined. */
+  get notAfter(): number {
+    return this.#notAfter;
+  }
+
+  start(): void {
+    void this.#obtain();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  async #obtain(): Promise<void> {
+    const { node, trustDomain, client, clock, log, onIssued } = this.#options;
+    if (this.#closed) return;
+    try {
+      const key = await generateKey();
+      const csr = createCsr(key);
+      const valid = this.#notAfter > clock.now();
+      const issued = valid
+        ? await client.certificate(nodeId(trustDomain, node), csr)
+        : await client.join({ node, token: this.#token(), csr });
+      if (this.#closed) return;
+      this.problem = undefined;
+      this.#notAfter = issued.notAfter;
+      this.#backoff.reset();
+      client.setCredentials({ keyPem: key.privateKeyPem, chainPem: issued.chain });
+      onIssued(issued);
+      const dueMs = Math.max(renewAtMs(issued.notBefore, issued.notAfter) - clock.now(), 1_000);
+      this.#timer = clock.after(dueMs, () => void this.#obtain());
+    } catch (error) {
+      if (this.#closed) return;
+      this.problem = messageOf(error);
+      // A namerd that is not there yet is asked often; a refusal changes only when somebody acts.
+      const waitMs = this.#backoff.nextMs();
+      log.warn({ err: error, retryInMs: Math.round(waitMs) }, 'this node has no certificate');
+      this.#timer = clock.after(waitMs, () => void this.#obtain());
+    }
+  }
+
+  #token(): string {
+    const { tokenFile } = this.#options;
+    try {
+      return readFileSync(tokenFile, 'utf8').trim();
+    } catch (cause) {
+      throw new MeshError('NM_NO_JOIN_TOKEN', `the join token file ${tokenFile} can't be read`, {
+        by: 'config',
+        cause,
+        next: 'Write the token that namerd has for this node into namerd.joinTokenFile.',
+      });
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/** Gauges that are read when somebody scrapes: workers, tunnels, certificates, namerd, the process. */
+
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { WorkerReport } from '../workers/messages.ts';
+import type { NodeMetrics } from './metrics.ts';
+
+export interface GaugeValues {
+  workers: (WorkerReport | undefined)[];
+  restarts: number[];
+  certificates: { identity: string; notAfter: number | undefined }[];
+  nodeNotAfter: number;
+  bindings: number;
+  /** Seconds since namerd was last connected; 0 while it is. */
+  staleSeconds: number;
+  pods: { inside: number; outside: number };
+  captureRepairs: number;
+  captureFailures: number;
+}
+
+export class NodeGauges {
+  readonly #set: (values: GaugeValues) => void;
+
+  constructor(metrics: NodeMetrics) {
+    const delay = monitorEventLoopDelay({ resolution: 10 });
+    delay.enable();
+    const gauge = (name: string, help: string, labels?: string[]) =>
+      metrics.gauge(`nodemesh_${name}`, help, labels);
+    const tunnels = gauge('tunnels', 'HBONE tunnels that are open.', ['worker', 'direction']);
+    const connections = gauge('worker_connections', 'Open connections of a worker.', ['worker']);
+    const loop = gauge('event_loop_delay_seconds', 'Event-loop delay since the last scrape.', [
+      'thread',
+      'quantile',
+    ]);
+    const heap = gauge('heap_bytes', 'JavaScript heap in use.', ['thread']);
+    const rss = gauge('resident_bytes', 'Resident memory of the process.');
+    const up = gauge('worker_up', '1 when the worker answered this scrape.', ['worker']);
+    const restarts = gauge('worker_restarts_total', 'Times that the worker died and was replaced.', [
+      'worker',
+    ]);
+    const expiry = gauge(
+      'certificate_expiry_timestamp_seconds',
+      'When the certificate of an identity ends.',
+      ['identity'],
+    );
+    const bindings = gauge('bindings', 'Addresses whose binding is watched.');
+    const stale = gauge(
+      'binding_staleness_seconds',
+      'How long namerd has been out of reach; 0 while connected.',
+    );
+    const pods = gauge('pods', 'Pods of this node that the proxy knows.', ['state']);
+    const repairs = gauge('capture_repairs_total', 'Times that capture rules had to be put back.');
+    const failures = gauge('capture_check_failures_total', 'Times that capture rules could not be checked.');
+    this.#set = values => {
+      values.workers.forEach((report, i) => {
+        const worker = String(i);
+        up.set({ worker }, report === undefined ? 0 : 1);
+        restarts.set({ worker }, values.restarts[i] ?? 0);
+        if (report === undefined) return;
+        connections.set({ worker }, report.openConnections);
+        tunnels.set(
+          { worker, direction: 'outbound' },
+          sum(report.pods, pod => pod.tunnels.outbound),
+        );
+        tunnels.set(
+          { worker, direction: 'inbound' },
+          sum(report.pods, pod => pod.tunnels.inbound),
+        );
+        heap.set({ thread: `tunnel-${i}` }, report.heapBytes);
+        for (const [quantile, ms] of Object.entries(report.eventLoopDelay)) {
+          loop.set({ thread: `tunnel-${i}`, quantile }, ms / 1000);
+        }
+      });
+      const ms = (nanoseconds: number) =>
+        Number.isFinite(nanoseconds) ? Math.max(nanoseconds / 1e6 - 10, 0) : 0;
+      loop.set({ thread: 'main', quantile: 'p99' }, ms(delay.percentile(99)) / 1000);
+      delay.reset();
+      const memory = process.memoryUsage();
+      heap.set({ thread: 'main' }, memory.heapUsed);
+      rss.set(memory.rss);
+      expiry.reset();
+      for (const { identity, notAfter } of values.certificates) {
+        if (notAfter !== undefined) expiry.set({ identity }, notAfter / 1000);
+      }
+      if (values.nodeNotAfter > 0) expiry.set({ identity: 'node' }, values.nodeNotAfter / 1000);
+      bindings.set(values.bindings);
+      stale.set(values.staleSeconds);
+      pods.set({ state: 'inside' }, values.pods.inside);
+      pods.set({ state: 'outside' }, values.pods.outside);
+      repairs.set(values.captureRepairs);
+      failures.set(values.captureFailures);
+    };
+  }
+
+  update(values: GaugeValues): void {
+    this.#set(values);
+  }
+}
+
+function sum<T>(list: readonly T[], of: (item: T) => number): number {
+  return list.reduce((total, item) => total + of(item), 0);
+}

@@ -1,0 +1,78 @@
+/**
+ * One pod of this node and its way into and out of the mesh.
+ *
+ *   outside ──enrol──► joining ──► inside ──unenrol──► leaving ──► outside
+ *      ▲                  │           │                   │
+ *      └───── failed ─────┘           └──── netns gone ───┴──► (forgotten)
+ *
+ * Joining goes: certificate → listening sockets → worker → capture. Capture comes last, so that no connection
+ * is ever redirected to a port where nobody listens; leaving goes the other way round.
+ */
+
+import type { NetnsHandle } from '../kernel/index.ts';
+import type { PodIdentity } from '../tunnel/index.ts';
+import type { PodRecord } from './pod-records.ts';
+import type { Forced } from './selection.ts';
+
+export type PodState =
+  | { is: 'outside'; because: string; problem?: string }
+  | { is: 'joining' }
+  | { is: 'inside'; who: PodIdentity; sinceMs: number }
+  | { is: 'leaving' };
+
+export class Pod {
+  readonly id: string;
+  readonly netns: NetnsHandle;
+  readonly workload: string;
+  readonly namespace: string;
+  readonly name: string;
+  ips: readonly string[];
+  containerId: string;
+  forced: Forced;
+  state: PodState = { is: 'outside', because: 'new' };
+  /** Operations of one pod never overlap. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    netns: NetnsHandle,
+    workload: string,
+    ips: readonly string[],
+    containerId: string,
+    forced: Forced,
+  ) {
+    this.id = netns.id;
+    this.netns = netns;
+    this.workload = workload;
+    const [namespace = '', name = ''] = workload.split('/', 2);
+    this.namespace = namespace;
+    this.name = name;
+    this.ips = ips;
+    this.containerId = containerId;
+    this.forced = forced;
+  }
+
+  /** Runs `act` when everything asked for before has ended. */
+  inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(act, act);
+    this.#turn = run.catch(() => {});
+    return run;
+  }
+
+  record(): PodRecord {
+    const { id, workload, ips, containerId, forced } = this;
+    return { id, netns: this.netns.path, workload, ips, containerId, forced };
+  }
+
+  describe(): Record<string, unknown> {
+    const { workload, ips, state, forced } = this;
+    return {
+      workload,
+      netns: this.netns.path,
+      ips,
+      state: state.is,
+      ...(state.is === 'outside' ? { because: state.because, problem: state.problem } : {}),
+      ...(state.is === 'inside' ? { identity: state.who.identity } : {}),
+      ...(forced === undefined ? {} : { forced }),
+    };
+  }
+}

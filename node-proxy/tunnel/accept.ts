@@ -1,0 +1,30 @@
+/** What every listener does first with an accepted connection. */
+
+import type { Socket } from 'node:net';
+import type { Endpoint } from '#base/net.ts';
+import { originalDestination } from '../kernel/index.ts';
+import type { WorkerContext } from './context.ts';
+import { ConnectionRefused } from './failure.ts';
+import type { LocalPod } from './local-pod.ts';
+
+/** @throws ConnectionRefused when the pod or the proxy takes no more connections. */
+export function admit(pod: LocalPod, { limits, draining }: WorkerContext): void {
+  if (draining) throw new ConnectionRefused('draining', 'this proxy is shutting down');
+  if (pod.openConnections > limits.connectionsPerPod) {
+    throw new ConnectionRefused(
+      'connection_limit',
+      `${pod.who.workload} has ${limits.connectionsPerPod} open connections`,
+    );
+  }
+}
+
+/** Where a captured connection wanted to go. The descriptor is Node's own; there is no public way to it. */
+export function originalOf(socket: Socket): Endpoint | undefined {
+  const fd = (socket as unknown as { _handle: { fd: number } | null })._handle?.fd;
+  if (fd === undefined || fd < 0) return undefined;
+  return originalDestination(fd, socket.remoteFamily === 'IPv6' && !isMapped(socket.remoteAddress) ? 6 : 4);
+}
+
+function isMapped(address: string | undefined): boolean {
+  return address?.startsWith('::ffff:') === true;
+}

@@ -1,0 +1,64 @@
+/** Outgoing TCP from inside a pod's network namespace, marked so that capture lets it pass. */
+
+import { Socket } from 'node:net';
+import { closeFd, connectingSocketIn, type Netns } from '../kernel/index.ts';
+import { ConnectionRefused, refusalOf } from './failure.ts';
+import { PROXY_MARK } from './hbone.ts';
+
+export interface DialTarget {
+  ip: string;
+  port: number;
+  /** Source address to keep, where the application must see its real caller. */
+  source?: string;
+}
+
+/** A socket that is connecting; its events tell the rest. @throws ConnectionRefused when it can't be made. */
+export function startDial(netns: Netns, { ip, port, source }: DialTarget): Socket {
+  const family = ip.includes(':') ? 6 : 4;
+  // A source of the other family can't be kept: the application then sees the pod's own address.
+  const keep = source !== undefined && source.includes(':') === (family === 6) && source !== ip;
+  let fd: number;
+  try {
+    fd = connectingSocketIn(netns, {
+      family,
+      mark: PROXY_MARK,
+      ...(keep ? { source: { ip: source, transparent: true } } : {}),
+    });
+  } catch (error) {
+    throw refusalOf(error, `a socket to ${ip}:${port}`);
+  }
+  let socket: Socket;
+  try {
+    socket = new Socket({ fd, allowHalfOpen: true });
+  } catch (error) {
+    closeFd(fd);
+    throw refusalOf(error, `a socket to ${ip}:${port}`);
+  }
+  socket.setNoDelay(true);
+  socket.pause();
+  // Reads must not start before the relay does; `connect` would resume an unpaused socket.
+  socket.connect({ host: ip, port });
+  return socket;
+}
+
+/** As {@link startDial}; resolves when connected. */
+export function dial(netns: Netns, target: DialTarget, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = startDial(netns, target);
+    const where = `${target.ip}:${target.port}`;
+    const timer = setTimeout(() => {
+      reject(new ConnectionRefused('connect_timeout', `${where} did not answer in ${timeoutMs} ms`));
+      socket.destroy();
+    }, timeoutMs);
+    const onError = (error: Error) => {
+      clearTimeout(timer);
+      reject(refusalOf(error, where));
+    };
+    socket.once('error', onError);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.off('error', onError);
+      resolve(socket);
+    });
+  });
+}

@@ -1,0 +1,63 @@
+/** Port 15006: plaintext from callers outside the mesh, captured on its way into a pod. */
+
+import { createServer, type Server, type Socket } from 'node:net';
+import { canonicalIp, formatEndpoint } from '#base/net.ts';
+import { admit, originalOf } from './accept.ts';
+import { Connection } from './connection.ts';
+import type { WorkerContext } from './context.ts';
+import { ConnectionRefused, refusalOf } from './failure.ts';
+import type { FlowLabels } from './flow.ts';
+import { INBOUND_PLAIN_PORT } from './hbone.ts';
+import { enter } from './inbound.ts';
+import type { LocalPod } from './local-pod.ts';
+import { resetSocket, SocketSide } from './side.ts';
+
+export function servePlain(pod: LocalPod, context: WorkerContext): Server {
+  return createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, socket => {
+    void accept(socket, pod, context);
+  });
+}
+
+async function accept(socket: Socket, pod: LocalPod, context: WorkerContext): Promise<void> {
+  const sourceIp = canonicalIp(socket.remoteAddress ?? '') ?? '';
+  const original = originalOf(socket);
+  const start = {
+    direction: 'inbound' as const,
+    pod,
+    source: formatEndpoint(sourceIp, socket.remotePort ?? 0),
+    destination: original === undefined ? '' : formatEndpoint(original.ip, original.port),
+  };
+  const labels: FlowLabels = {
+    reporter: 'destination',
+    sourceWorkload: '',
+    sourceIdentity: '',
+    destinationWorkload: pod.who.workload,
+    destinationIdentity: pod.who.identity,
+    destinationService: '',
+    security: 'plaintext',
+  };
+  const connection = new Connection(context, start);
+  try {
+    admit(pod, context);
+    if (original === undefined || original.port === INBOUND_PLAIN_PORT) {
+      throw new ConnectionRefused(
+        'no_original_destination',
+        'nothing redirected this connection to the capture port',
+      );
+    }
+    connection.attempts = 1;
+    const caller = { identity: '', namespace: '', ip: sourceIp };
+    const app = await enter(
+      pod,
+      caller,
+      original.ip,
+      original.port,
+      connection,
+      context.limits.connectTimeoutMs,
+    );
+    connection.establish(new SocketSide(socket), app, labels);
+  } catch (error) {
+    connection.refused(refusalOf(error, 'inbound'), labels);
+    resetSocket(socket);
+  }
+}
