@@ -18,6 +18,8 @@ import { RegistryFiles } from './mesh/registry-files.ts';
 /** Where Debian's package containernetworking-plugins puts its plugins. */
 const CNI_FOLDER = '/usr/lib/cni';
 const PROBE_TIMEOUT_MS = 10_000;
+const PROBE =
+  'exec 3<>/dev/tcp/$1/80 && printf "GET /whoami HTTP/1.0\\r\\n\\r\\n" >&3 && read -r line <&3 && [[ $line == *" 200 "* ]]';
 /** Between "takes no new connections" and SIGTERM, as a preStop hook would wait. */
 const GRACE_MS = 1_000;
 
@@ -84,7 +86,7 @@ export class Cluster {
     const app = spec.program === undefined ? undefined : pod.start('app', spec.program, env);
     const running: Running = { spec, pod, app, counters };
     this.running.set(pod.id, running);
-    if (spec.serves) await this.#probe(running);
+    if (spec.serves) await app?.until('serving', () => this.probe(pod.id), PROBE_TIMEOUT_MS);
     else if (app !== undefined) await app.until('up', async () => existsSync(counters));
     if (known) this.registry.set(spec, { ip: pod.ip, ready: true, terminating: false });
     await this.#syncVips();
@@ -109,6 +111,17 @@ export class Cluster {
     await this.#syncVips();
   }
 
+  /** Asks the application how it is, from its node and as a kubelet would; false if there is no good answer. */
+  async probe(id: string): Promise<boolean> {
+    const { pod } = this.get(id);
+    try {
+      await pod.node.namespace.run(['bash', '-c', PROBE, 'probe', pod.ip], { timeoutMs: 1_000 });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   get(id: string): Running {
     const running = this.running.get(id);
     if (running === undefined) throw new RangeError(`no pod ${id}`);
@@ -118,13 +131,6 @@ export class Cluster {
   async close(): Promise<void> {
     for (const { app } of this.running.values()) app?.signal('SIGKILL');
     await Promise.all([...this.running.values()].map(({ app }) => app?.exited));
-  }
-
-  /** As a kubelet does: a TCP connection from the node itself. */
-  async #probe({ pod, app }: Running): Promise<void> {
-    if (app === undefined) return;
-    const connect = ['bash', '-c', `exec 3<>/dev/tcp/${pod.ip}/80`];
-    await app.until('serving', () => pod.node.namespace.run(connect).then(() => true), PROBE_TIMEOUT_MS);
   }
 
   async #syncVips(): Promise<void> {

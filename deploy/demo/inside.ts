@@ -27,11 +27,12 @@ async function demo(): Promise<number> {
   let stage: Stage | undefined;
   try {
     if (!plain) buildCni(say);
-    stage = await Stage.build(plain, say);
+    stage = await Stage.build({ plain, say, signal: leaving.signal });
     if (check) return (await checkAll(stage, { json, only, signal: leaving.signal, say })) ? 0 : 1;
     await showLive({ stage, plain, urls: doors.urls, signal: leaving.signal });
     return 0;
   } catch (error) {
+    if (leaving.signal.aborted) return 0;
     const next = error instanceof MeshError ? error.next : undefined;
     process.stderr.write(`${messageOf(error)}\n${next === undefined ? '' : `${next}\n`}`);
     return 1;

@@ -15,6 +15,14 @@ import type { Sample } from './mesh/metrics.ts';
 const FOLDER = '/run/nodemesh-demo';
 const BURST_TIMEOUT_MS = 120_000;
 
+export interface BuildOptions {
+  /** Without a mesh. */
+  plain: boolean;
+  /** Told of each step. */
+  say: (step: string) => void;
+  signal: AbortSignal;
+}
+
 export interface BurstOptions {
   count?: number;
   concurrency?: number;
@@ -44,8 +52,8 @@ export class Stage {
     this.#scope = scope;
   }
 
-  /** @param plain without a mesh. @param say told of each step. */
-  static async build(plain: boolean, say: (step: string) => void): Promise<Stage> {
+  /** Rejects when `signal` is given before the stage stands; what was built until then is taken down. */
+  static async build({ plain, say, signal }: BuildOptions): Promise<Stage> {
     const scope = new Scope();
     try {
       mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
@@ -60,8 +68,11 @@ export class Stage {
         say('namerd and two node proxies run');
       }
       scope.add('pods', () => cluster.close());
-      for (const workload of WORKLOADS) await cluster.start(workload);
-      for (const { index } of nodes) await cluster.start(emptyPod(STRANGERS, `stranger-${index}`, index));
+      const strangers = nodes.map(({ index }) => emptyPod(STRANGERS, `stranger-${index}`, index));
+      for (const workload of [...WORKLOADS, ...strangers]) {
+        signal.throwIfAborted();
+        await cluster.start(workload);
+      }
       say(`${cluster.running.size} pods on ${nodes.length} nodes`);
       return new Stage(cluster, mesh, scope);
     } catch (error) {

@@ -48,6 +48,13 @@ export const scenario: Scenario = {
         'strict: mathfanboy, from inside the mesh',
         await call(stage.pod('mathfanboy-1')),
       );
+      const probed = await stage.cluster.probe(stage.pod('addition-1').pod.id);
+      findings.add(
+        "strict: a kubelet's probe, from the node itself",
+        'answered',
+        probed ? 'answered' : 'not answered',
+        probed,
+      );
     } finally {
       await stage.mesh.namerd.remove(STRICT);
     }
