@@ -32,7 +32,7 @@ async function demo(): Promise<number> {
     await showLive({ stage, plain, urls: doors.urls, signal: leaving.signal });
     return 0;
   } catch (error) {
-    if (leaving.signal.aborted) return 0;
+    if (leaving.signal.aborted) return check ? 1 : 0;
     const next = error instanceof MeshError ? error.next : undefined;
     process.stderr.write(`${messageOf(error)}\n${next === undefined ? '' : `${next}\n`}`);
     return 1;

@@ -34,7 +34,7 @@ export class Mesh {
   /** What a node's conflist has after the plugins that connect a pod. */
   chained(node: NodeGround): { plugins: readonly CniPlugin[]; folders: readonly string[] } {
     const { socket } = this.proxyOf(node);
-    const plugin = { type: CNI_TYPE, socket, excludeNamespaces: [STRANGERS] };
+    const plugin = { type: CNI_TYPE, socket, excludedNamespaces: [STRANGERS] };
     return { plugins: [plugin], folders: [CNI_FOLDER] };
   }
 

@@ -8,11 +8,13 @@ import type { NodeGround } from '../ground/wire.ts';
 import { CALCULATOR, STRANGERS } from '../inventory.ts';
 import { ask, mustAsk } from './http.ts';
 import { parseMetrics, type Sample } from './metrics.ts';
-import type { Namerd } from './namerd.ts';
+import { type Namerd, TRUST_DOMAIN } from './namerd.ts';
 
 const PROJECT = dirname(dirname(dirname(import.meta.dirname)));
 const ADMIN_PORT = 9990;
 const DRAIN_SECONDS = 5;
+/** What a proxy logs when its listeners stand. */
+const STARTED = 'node-proxy runs';
 
 export class NodeProxy {
   readonly node: NodeGround;
@@ -32,6 +34,7 @@ export class NodeProxy {
     this.#configFile = join(folder, 'node-proxy.yaml');
     const config = {
       node: node.name,
+      trustDomain: TRUST_DOMAIN,
       namerd: {
         address: namerd.meshAddress,
         rootsFile: namerd.rootsFile,
@@ -59,10 +62,8 @@ export class NodeProxy {
     const old = this.#child;
     const child = this.#spawn();
     this.#child = child;
-    await child.until(
-      'ready',
-      async () => (await this.#isReady()) && (await this.#answering()) === child.pid,
-    );
+    // Both answer on the admin port for a while; the new one's own log says when it has taken over.
+    await child.until('ready', async () => readFileSync(child.logFile, 'utf8').includes(STARTED));
     await old?.stop();
     return { before: old?.pid, after: child.pid };
   }
@@ -101,12 +102,6 @@ export class NodeProxy {
 
   async #isReady(): Promise<boolean> {
     return (await ask(this.#admin, '/ready')).status === 200;
-  }
-
-  /** Process id of the proxy behind the admin port. */
-  async #answering(): Promise<number | undefined> {
-    const { pid } = (await this.dump()) as { pid?: number };
-    return pid;
   }
 
   #spawn(): Child {

@@ -43,6 +43,8 @@ export const scenario: Scenario = {
         findings.allRefused(`strict: ${stranger.spec.name} by name`, await call(stranger));
         findings.allRefused(`strict: ${stranger.spec.name} by pod IP`, await call(stranger, byIp));
       }
+      // Workers hand their counts over once a second.
+      await eventually(async () => (await refusals()) - before >= 4 * CALLS);
       findings.atLeast('strict: refusals counted in the metrics', 4 * CALLS, (await refusals()) - before);
       findings.noFailedCall(
         'strict: mathfanboy, from inside the mesh',
