@@ -8,6 +8,11 @@ export type {
   ReplicaSet,
   WeightedBranch,
 } from './binding.ts';
+export { LineReader } from './line-reader.ts';
+export { clientLine, serverLine } from './line-shapes.ts';
+export { MeshClient, type MeshClientOptions, type MeshStatus } from './mesh-client.ts';
+export type { MeshCredentials } from './mesh-connection.ts';
+export { MeshApiError, type MeshFailure } from './mesh-error.ts';
 export type {
   CertificateRequest,
   ClientLine,
@@ -28,3 +33,4 @@ export type {
   Transport,
   TransportMode,
 } from './policy.ts';
+export type { OnRefused, OnState } from './watch-table.ts';

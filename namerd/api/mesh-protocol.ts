@@ -50,8 +50,8 @@ export type ServerLine =
   /** The key does not exist (any more): for an address, nobody's; for a name, negative. */
   | { id: number; version: string; deleted: true }
   | { id: number; error: { code: string; message: string } }
-  /** The report with this `seq` has reached every binding. */
-  | { reported: number }
+  /** The report with this `seq` has reached every binding, as far as it is about workloads of the node; or could not be kept. */
+  | { reported: number; error?: { code: string; message: string } }
   | { beat: number };
 
 export interface JoinRequest {
