@@ -3,6 +3,7 @@
  * workers that want it, and remembers the last good one for a start without namerd.
  */
 
+import { LRUCache } from 'lru-cache';
 import type { AddressState } from '#api';
 import type { Dispose } from '#base/watch.ts';
 
@@ -17,13 +18,16 @@ interface Interest {
   dispose: Dispose;
 }
 
+/** States kept for the disk; those of an earlier run that nobody asks for again go first. */
+const MAX_REMEMBERED = 20_000;
+
 const FOREIGN: AddressState = { target: 'foreign' };
 
 export class Bindings {
   readonly #source: BindingSource;
   readonly #send: (worker: number, address: string, state: AddressState) => void;
   readonly #interests = new Map<string, Interest>();
-  readonly #lastGood: Map<string, AddressState>;
+  readonly #lastGood: LRUCache<string, AddressState>;
   readonly #onChange: () => void;
 
   /**
@@ -38,7 +42,8 @@ export class Bindings {
   ) {
     this.#source = source;
     this.#send = send;
-    this.#lastGood = new Map(lastGood);
+    this.#lastGood = new LRUCache({ max: MAX_REMEMBERED });
+    for (const [address, state] of lastGood) this.#lastGood.set(address, state);
     this.#onChange = onChange;
   }
 
@@ -74,14 +79,18 @@ export class Bindings {
     this.#onChange();
   }
 
-  /** A worker died: it watches nothing any more. */
+  /**
+   * A worker died: it watches nothing any more. What only it watched is kept for its successor, until the next
+   * such death shows that the successor did not ask.
+   */
   reset(worker: number): void {
-    for (const address of [...this.#interests.keys()]) this.unwatch(worker, address);
+    for (const [address, { workers }] of this.#interests) if (workers.size === 0) this.unwatch(worker, address);
+    for (const { workers } of this.#interests.values()) workers.delete(worker);
   }
 
   /** All known states, for the disk. Foreign ones too: without namerd they are what lets egress go on. */
   snapshot(): [string, AddressState][] {
-    return [...this.#lastGood];
+    return [...this.#lastGood.entries()];
   }
 
   #changed(address: string, state: AddressState): void {

@@ -39,6 +39,7 @@ export class Resolver {
       max: options.limit,
       ttl: options.idleMs,
       updateAgeOnGet: true,
+      ttlResolution: 0,
       perf: { now: () => options.clock.monotonic() },
       dispose: (entry, address) => this.#dropped(entry, address),
     });

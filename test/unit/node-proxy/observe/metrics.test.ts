@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { EdgeCounters } from '../../../../node-proxy/observe/edge-counters.ts';
+import { NodeMetrics } from '../../../../node-proxy/observe/metrics.ts';
+import type { FlowLabels } from '../../../../node-proxy/tunnel/index.ts';
+
+const labels: FlowLabels = {
+  reporter: 'source',
+  sourceWorkload: 'calc/fanboy',
+  sourceIdentity: 'spiffe://demo/ns/calc/sa/fanboy',
+  destinationWorkload: 'calc/addition',
+  destinationIdentity: 'spiffe://demo/ns/calc/sa/addition',
+  destinationService: 'calc/addition',
+  security: 'mutual_tls',
+};
+const LABELS =
+  'reporter="source",source_workload="calc/fanboy",source_identity="spiffe://demo/ns/calc/sa/fanboy",' +
+  'destination_workload="calc/addition",destination_identity="spiffe://demo/ns/calc/sa/addition",' +
+  'destination_service="calc/addition",security="mutual_tls"';
+
+async function scrape(counters: EdgeCounters, metrics: NodeMetrics): Promise<string> {
+  metrics.add(counters.take());
+  return metrics.registry.metrics();
+}
+
+describe('node metrics', () => {
+  it('add up connections, bytes and refusals by edge', async () => {
+    const counters = new EdgeCounters();
+    const metrics = new NodeMetrics();
+    const [edge] = counters.flow(labels);
+    edge?.opened(3);
+    if (edge !== undefined) edge.sentBytes += 10;
+    await scrape(counters, metrics);
+    edge?.opened(30);
+    edge?.closed();
+    counters.refused(labels, 'policy');
+    const text = await scrape(counters, metrics);
+    assert.ok(text.includes(`nodemesh_connections_opened_total{${LABELS}} 2`), text);
+    assert.ok(text.includes(`nodemesh_connections_open{${LABELS}} 1`));
+    assert.ok(text.includes(`nodemesh_bytes_total{${LABELS},direction="sent"} 10`));
+    assert.ok(text.includes(`nodemesh_refusals_total{${LABELS},reason="policy"} 1`));
+  });
+
+  it('print a histogram with cumulative buckets', async () => {
+    const counters = new EdgeCounters();
+    const [edge] = counters.flow(labels);
+    for (const ms of [0.1, 3, 3, 9_999]) edge?.opened(ms);
+    const text = await scrape(counters, new NodeMetrics());
+    assert.ok(text.includes(`nodemesh_connect_seconds_bucket{${LABELS},le="0.002"} 1`), text);
+    assert.ok(text.includes(`nodemesh_connect_seconds_bucket{${LABELS},le="0.005"} 3`));
+    assert.ok(text.includes(`nodemesh_connect_seconds_bucket{${LABELS},le="+Inf"} 4`));
+    assert.ok(text.includes(`nodemesh_connect_seconds_count{${LABELS}} 4`));
+  });
+
+  it('count a connection within the node from both ends', () => {
+    const counters = new EdgeCounters();
+    for (const edge of counters.flow({ ...labels, reporter: 'both' })) edge.opened(1);
+    assert.deepEqual(
+      counters.take().map(({ labels: { reporter } }) => reporter),
+      ['source', 'destination'],
+    );
+  });
+
+  it('stay bounded however many edges somebody makes up', () => {
+    const counters = new EdgeCounters();
+    for (let i = 0; i < 6_000; i++) counters.refused({ ...labels, sourceWorkload: `w${i}` }, 'policy');
+    const deltas = counters.take();
+    assert.equal(deltas.length, 5_001);
+    assert.equal(deltas.at(-1)?.labels.sourceWorkload, '(other)');
+  });
+});
