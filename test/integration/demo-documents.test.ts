@@ -1,0 +1,57 @@
+/** What the demo writes is what the mesh reads: configuration, registry files and policies, without a mesh running. */
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { DIVISION_V2, SERVICES, server, WORKLOADS } from '../../deploy/demo/inventory.ts';
+import { Namerd } from '../../deploy/demo/mesh/namerd.ts';
+import { RegistryFiles } from '../../deploy/demo/mesh/registry-files.ts';
+import { splitDtab } from '../../deploy/demo/scenarios/4-split.ts';
+import { readConfig } from '../../namerd/config.ts';
+import { parseDtab } from '../../namerd/names/index.ts';
+import { DirectorySource } from '../../namerd/registry/index.ts';
+
+function folder(t: { after(close: () => void): void }): string {
+  const path = mkdtempSync(join(tmpdir(), 'nodemesh-demo-'));
+  t.after(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+test("namerd reads the demo's registry files without a complaint", async t => {
+  const registry = new RegistryFiles(folder(t), SERVICES);
+  for (const workload of WORKLOADS)
+    registry.set(workload, { ip: '10.244.1.9', ready: true, terminating: false });
+  registry.set(DIVISION_V2, { ready: false, terminating: false });
+  const source = await DirectorySource.open({ dir: registry.folder });
+  t.after(() => source.close());
+  assert.deepEqual(source.status.current, []);
+  const { services, workloads } = source.snapshot.current;
+  assert.equal(services.length, SERVICES.length);
+  assert.equal(workloads.length, WORKLOADS.length + 1);
+});
+
+test('virtual addresses lead to the ready replicas only', t => {
+  const registry = new RegistryFiles(folder(t), SERVICES);
+  const ready = { ready: true, terminating: false };
+  registry.set(server('addition', 1), { ip: '10.244.1.2', ...ready });
+  registry.set(server('addition', 2, 'v1', 2), { ip: '10.244.2.2', ...ready, terminating: true });
+  registry.set(DIVISION_V2, { ip: '10.244.1.3', ...ready });
+  const replicas = Object.fromEntries(registry.virtualPorts().map(port => [port.vip, port.replicas]));
+  assert.deepEqual(replicas['10.96.0.1'], ['10.244.1.2:80']);
+  assert.deepEqual(replicas['10.96.0.2'], [], 'division is version 1 only');
+  assert.deepEqual(replicas['10.96.0.6'], ['10.244.1.3:80']);
+});
+
+test("namerd reads the demo's configuration", t => {
+  const dir = folder(t);
+  const registry = new RegistryFiles(join(dir, 'registry'), SERVICES);
+  new Namerd({ folder: dir, registry: registry.folder, nodes: ['node-1', 'node-2'] });
+  const file = join(dir, 'namerd.yaml');
+  assert.equal(readConfig(readFileSync(file, 'utf8'), file).interfaces.length, 2);
+});
+
+test('every share of the second version is a dtab', () => {
+  for (const percent of [1, 50, 100]) assert.equal(parseDtab(splitDtab(percent)).dentries.length, 1);
+});
