@@ -79,7 +79,7 @@ test('what runs in production imports only production packages', () => {
   }
   // The build of the CNI binary is the one developer's program that lives beside what it builds.
   assert.deepEqual(
-    wrong.filter(line => !/^cni-plugin\/build\.ts:\d+ → (esbuild|postject)$/.test(line)),
+    wrong.filter(line => !/^cni-plugin\/build\.mjs:\d+ → (esbuild|postject)$/.test(line)),
     [],
   );
 });

@@ -56,6 +56,6 @@ export function buildCni(say: (step: string) => void): void {
   const built = statSync(binary, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const sources = globSync(['cni-plugin/**/*.ts', 'namerd/base/*.ts', 'package-lock.json'], { cwd: PROJECT });
   if (sources.every(source => statSync(join(PROJECT, source)).mtimeMs < built)) return;
-  execFileSync(process.execPath, [join(PROJECT, 'cni-plugin/build.ts')], { stdio: 'pipe' });
+  execFileSync(process.execPath, [join(PROJECT, 'cni-plugin/build.mjs')], { stdio: 'pipe' });
   say(`built dist/${CNI_TYPE}`);
 }
