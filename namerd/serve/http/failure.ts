@@ -14,6 +14,7 @@ const STATUS: Readonly<Record<string, number>> = {
   NM_STORAGE: 500,
   NM_NAME_SYNTAX: 400,
   NM_CONFIG: 400,
+  NM_CA_ROTATION: 409,
 };
 
 export function failureReply(error: unknown, accept: string | undefined): WholeReply {

@@ -9,6 +9,7 @@ export interface Route {
 }
 
 interface Compiled {
+  pattern: string;
   segments: readonly string[];
   /** For 405. */
   allow: string;
@@ -16,6 +17,8 @@ interface Compiled {
 }
 
 export interface Match {
+  /** The pattern. */
+  route: string;
   handler: Handler;
   params: Record<string, string>;
 }
@@ -25,6 +28,7 @@ export class Router {
 
   constructor(routes: readonly Route[]) {
     this.#routes = routes.map(({ pattern, handlers }) => ({
+      pattern,
       segments: split(pattern),
       allow: allowed(handlers).join(', '),
       handlers,
@@ -41,7 +45,7 @@ export class Router {
     const handler = best.handlers[method as Method] ?? (method === 'HEAD' ? best.handlers.GET : undefined);
     if (handler === undefined)
       throw new HttpError(405, `${method} is not possible at ${path}: ${best.allow}`, { Allow: best.allow });
-    return { handler, params: paramsOf(best.segments, segments) };
+    return { route: best.pattern, handler, params: paramsOf(best.segments, segments) };
   }
 }
 

@@ -4,7 +4,13 @@
  */
 
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -12,7 +18,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { type Clock, systemClock } from '#base/clock.ts';
 import { MeshError, messageOf } from '#base/errors.ts';
 import { type Logger, silentLog } from '#base/log.ts';
-import { HttpError, type Reply, type Request } from './exchange.ts';
+import { HttpError, type Reply } from './exchange.ts';
 import { failureReply } from './failure.ts';
 import { streamLines } from './line-stream.ts';
 import { readText } from './request-body.ts';
@@ -27,11 +33,20 @@ export interface HttpServerOptions {
   tls?: SecureContextOptions;
   clock?: Clock;
   log?: Logger;
+  /** Told of every answer when it begins. */
+  observe?: (request: AnsweredRequest) => void;
+}
+
+export interface AnsweredRequest {
+  /** The pattern, or '' when nothing matched: bounded, unlike paths. */
+  route: string;
+  method: string;
+  status: number;
+  seconds: number;
 }
 
 const MAX_CONNECTIONS = 2_000;
 const MAX_STREAMS = 1_000;
-const MAX_PATH_CHARS = 8 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 65_000;
@@ -43,11 +58,14 @@ export class HttpServer {
   readonly #router: Router;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #observe: (request: AnsweredRequest) => void;
   readonly #streams = new Set<() => void>();
   readonly #aborts = new Set<AbortController>();
   #closing = false;
 
-  private constructor({ routes, tls, clock = systemClock, log = silentLog }: HttpServerOptions) {
+  private constructor(options: HttpServerOptions) {
+    const { routes, tls, clock = systemClock, log = silentLog, observe = () => {} } = options;
+    this.#observe = observe;
     this.#router = new Router(routes);
     this.#clock = clock;
     this.#log = log;
@@ -105,6 +123,7 @@ export class HttpServer {
   }
 
   async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedAt = this.#clock.monotonic();
     const gone = new AbortController();
     this.#aborts.add(gone);
     response.on('close', () => {
@@ -113,26 +132,34 @@ export class HttpServer {
       if (this.#closing) setImmediate(() => this.#server.closeIdleConnections());
     });
     response.on('error', error => this.#log.debug({ err: error }, 'a client vanished'));
+    const { method = 'GET', url = '/', headers } = incoming;
+    let route = '';
     let reply: Reply;
     try {
-      reply = await this.#handle(incoming, gone.signal);
+      refuseForeignOrigin(method, headers);
+      const [path, query] = splitUrl(url);
+      const match = this.#router.match(method, path);
+      route = match.route;
+      const { params } = match;
+      const { signal } = gone;
+      reply = await match.handler({
+        method,
+        path,
+        params,
+        query,
+        headers,
+        signal,
+        text: () => readText(incoming),
+      });
+      if ('lines' in reply && this.#streams.size >= MAX_STREAMS)
+        throw new HttpError(503, `${MAX_STREAMS} streams are open, which is the limit`);
     } catch (error) {
-      reply = failureReply(error, incoming.headers.accept);
-      if (reply.status >= 500)
-        this.#log.warn({ err: error, method: incoming.method, url: incoming.url }, 'a request failed');
+      reply = failureReply(error, headers.accept);
+      if (reply.status >= 500) this.#log.warn({ err: error, method, url }, 'a request failed');
     }
+    const seconds = (this.#clock.monotonic() - startedAt) / 1000;
+    this.#observe({ route, method, status: reply.status, seconds });
     if (!response.destroyed) this.#send(incoming, response, reply);
-  }
-
-  #handle(incoming: IncomingMessage, signal: AbortSignal): Promise<Reply> | Reply {
-    const { method = 'GET', url = '/', headers } = incoming;
-    if (url.length > MAX_PATH_CHARS * 4) throw new HttpError(414, 'the URL is too long');
-    const question = url.indexOf('?');
-    const path = question < 0 ? url : url.slice(0, question);
-    const query = new URLSearchParams(question < 0 ? '' : url.slice(question + 1));
-    const { handler, params } = this.#router.match(method, path);
-    const request: Request = { method, path, params, query, headers, signal, text: () => readText(incoming) };
-    return handler(request);
   }
 
   #send(incoming: IncomingMessage, response: ServerResponse, reply: Reply): void {
@@ -144,12 +171,6 @@ export class HttpServer {
     if (!incoming.complete || this.#closing) response.setHeader('Connection', 'close');
     if ('lines' in reply) {
       if (incoming.method === 'HEAD') response.end();
-      else if (this.#streams.size >= MAX_STREAMS)
-        this.#send(
-          incoming,
-          response,
-          failureReply(new HttpError(503, 'too many streams'), incoming.headers.accept),
-        );
       else this.#stream(response, reply);
       return;
     }
@@ -173,6 +194,18 @@ export class ListenError extends MeshError {
       cause,
     });
   }
+}
+
+function splitUrl(url: string): [path: string, query: URLSearchParams] {
+  const question = url.indexOf('?');
+  if (question < 0) return [url, new URLSearchParams()];
+  return [url.slice(0, question), new URLSearchParams(url.slice(question + 1))];
+}
+
+/** A page of another site that is open in an operator's browser must not change anything here. */
+function refuseForeignOrigin(method: string, { origin, host }: IncomingHttpHeaders): void {
+  if (origin === undefined || method === 'GET' || method === 'HEAD') return;
+  if (URL.parse(origin)?.host !== host) throw new HttpError(403, `changes from ${origin} are refused`);
 }
 
 /** What is no HTTP gets a short answer, if it can still be given, and the connection ends. */
