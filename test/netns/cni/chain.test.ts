@@ -14,7 +14,7 @@ import {
   cniPluginsUnavailable,
 } from '../../lib/cni-runtime.ts';
 import { NetnsLab, netnsUnavailable, type TestNetns } from '../../lib/netns.ts';
-import { NodeSocket } from '../../lib/node-socket.ts';
+import { NodeSocket } from '../../unit/cni/node-socket.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const skip = netnsUnavailable() || cniPluginsUnavailable('bridge', 'host-local');

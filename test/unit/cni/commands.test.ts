@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { CniError } from '../../../cni-plugin/cni-error.ts';
 import { execute } from '../../../cni-plugin/commands.ts';
 import type { Command, Environment } from '../../../cni-plugin/environment.ts';
-import { type Answering, NodeSocket } from '../../lib/node-socket.ts';
+import { type Answering, NodeSocket } from './node-socket.ts';
 
 const prevResult = {
   cniVersion: '1.1.0',
