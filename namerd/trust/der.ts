@@ -68,11 +68,16 @@ export function writeDer(der: Der): Buffer {
   return Buffer.from(asn1.toDer(der).getBytes(), 'latin1');
 }
 
-/** The parts of a SEQUENCE, or of what a context tag wraps; none when it is anything else. */
+/** The parts of a SEQUENCE; none when it is anything else. */
 export function parts(der: Der | undefined): readonly Der[] {
-  if (!Array.isArray(der?.value)) return [];
-  const isSequence = der.tagClass === Class.UNIVERSAL && der.type === Type.SEQUENCE;
-  return isSequence || der.tagClass === Class.CONTEXT_SPECIFIC ? der.value : [];
+  const isSequence = der?.tagClass === Class.UNIVERSAL && der.type === Type.SEQUENCE;
+  return isSequence && Array.isArray(der.value) ? der.value : [];
+}
+
+/** What is wrapped in a context tag. */
+export function wrapped(der: Der | undefined): Der | undefined {
+  const isContext = der?.tagClass === Class.CONTEXT_SPECIFIC;
+  return isContext && Array.isArray(der.value) ? der.value[0] : undefined;
 }
 
 /** The content bytes of a primitive value; none when it is constructed. */

@@ -17,6 +17,7 @@ import {
   sequence,
   smallInteger,
   tagged,
+  wrapped,
   writeDer,
 } from './der.ts';
 
@@ -97,7 +98,7 @@ export function certificateFacts(certificate: X509Certificate): CertificateFacts
     usage: undefined,
     unknownCritical: [],
   };
-  const list = parts(parts(fields.find(field => isTagged(field, 3)))[0]);
+  const list = parts(wrapped(fields.find(field => isTagged(field, 3))));
   for (const item of list) readExtension(item, facts);
   return facts;
 }
