@@ -5,15 +5,16 @@ import { type Clock, systemClock } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import { Scope } from '#base/lifecycle.ts';
 import type { Logger } from '#base/log.ts';
-import type { Authority } from './ca/index.ts';
 import type { NamerdConfig } from './config.ts';
-import { KINDS } from './resources/index.ts';
+import type { ControlConfig, MeshConfig } from './config-interfaces.ts';
+import { measure, storageDump } from './measures.ts';
+import { type Mesh, openMesh } from './mesh.ts';
+import { type Naming, openNaming } from './naming.ts';
 import { Metrics } from './serve/admin/metrics.ts';
 import { adminRoutes } from './serve/admin/routes.ts';
 import { controlRoutes } from './serve/control/index.ts';
 import { HttpServer } from './serve/http/server.ts';
 import { type MeshState, openState } from './state.ts';
-import { storeOf } from './store/index.ts';
 
 export interface NamerdOptions {
   config: NamerdConfig;
@@ -30,8 +31,6 @@ export interface Namerd {
   close(): Promise<void>;
 }
 
-const DEFAULT_MESH_NAMESPACE = 'nodemesh-system';
-
 /** Resolves when every interface listens. @throws MeshError when a part cannot start; nothing is left running then */
 export async function startNamerd(options: NamerdOptions): Promise<Namerd> {
   const { log } = options;
@@ -39,7 +38,7 @@ export async function startNamerd(options: NamerdOptions): Promise<Namerd> {
     log.error({ err: error }, `closing ${name} failed: ${messageOf(error)}`),
   );
   try {
-    const ports = await start(options, scope);
+    const ports = await new Assembly(options, scope).start();
     return { ports, close: () => scope.close() };
   } catch (error) {
     await scope.close();
@@ -47,80 +46,103 @@ export async function startNamerd(options: NamerdOptions): Promise<Namerd> {
   }
 }
 
-async function start(
-  { config, log, clock = systemClock, onShutdown = () => {} }: NamerdOptions,
-  scope: Scope,
-): Promise<Namerd['ports']> {
-  const meshConfig = config.interfaces.find(each => each.kind === 'io.nodemesh.mesh');
-  const controlConfig = config.interfaces.find(each => each.kind === 'io.l5d.httpController');
-  const metrics = new Metrics();
-  const state = await openState({
-    config,
-    trustDomain: meshConfig?.trustDomain ?? '',
-    meshNamespace: meshConfig?.meshNamespace ?? DEFAULT_MESH_NAMESPACE,
-    clock,
-    log,
-    scope,
-  });
-  const authority: Authority | undefined = undefined;
-  measureState(metrics, state);
+const DEFAULT_MESH_NAMESPACE = 'nodemesh-system';
 
-  const serve = async (name: string, address: { ip: string; port: number }, rest: object) =>
-    scope.own(
-      `${name} server`,
-      await HttpServer.listen({ ...address, clock, log, observe: metrics.counting(name), ...rest } as never),
-    );
-  const control =
-    controlConfig &&
-    (await serve('control', controlConfig, {
-      routes: controlRoutes({ ...state, authority }),
-      tls: controlConfig.tls,
-    }));
-  let stopping = false;
-  scope.add('readiness', () => {
-    stopping = true;
-  });
-  const admin = await serve('admin', config.admin, {
-    routes: adminRoutes({
-      version: ownVersion(),
+class Assembly {
+  readonly #config: NamerdConfig;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #scope: Scope;
+  readonly #onShutdown: () => void;
+  readonly #metrics = new Metrics();
+  #stopping = false;
+
+  constructor({ config, log, clock = systemClock, onShutdown = () => {} }: NamerdOptions, scope: Scope) {
+    this.#config = config;
+    this.#log = log;
+    this.#clock = clock;
+    this.#scope = scope;
+    this.#onShutdown = onShutdown;
+  }
+
+  async start(): Promise<Namerd['ports']> {
+    const { interfaces, namers } = this.#config;
+    const meshConfig = interfaces.find(each => each.kind === 'io.nodemesh.mesh');
+    const controlConfig = interfaces.find(each => each.kind === 'io.l5d.httpController');
+    const parts = { clock: this.#clock, log: this.#log, scope: this.#scope };
+    const state = await openState({
+      ...parts,
+      config: this.#config,
+      trustDomain: meshConfig?.trustDomain ?? '',
+      meshNamespace: meshConfig?.meshNamespace ?? DEFAULT_MESH_NAMESPACE,
+    });
+    const { registry } = state;
+    const { dtabs } = state.storage;
+    const naming = openNaming({ ...parts, namers, mesh: meshConfig !== undefined, registry, dtabs });
+    const mesh = await this.#startMesh(meshConfig, state, naming);
+    const control = await this.#startControl(controlConfig, state, naming, mesh);
+    measure(this.#metrics, { state, mesh, servers: () => ({ control }) });
+    const admin = await this.#startAdmin(state, naming);
+    this.#scope.add('readiness', () => {
+      this.#stopping = true;
+    });
+    return { admin: admin.port, control: control?.port, mesh: mesh?.server.port };
+  }
+
+  async #startMesh(
+    config: MeshConfig | undefined,
+    state: MeshState,
+    naming: Naming,
+  ): Promise<Mesh | undefined> {
+    if (config === undefined) return undefined;
+    return openMesh({ config, state, naming, clock: this.#clock, log: this.#log, scope: this.#scope });
+  }
+
+  async #startControl(
+    config: ControlConfig | undefined,
+    state: MeshState,
+    { interpreter, dtabOf }: Naming,
+    mesh: Mesh | undefined,
+  ): Promise<HttpServer | undefined> {
+    if (config === undefined) return undefined;
+    const clock = this.#clock;
+    const routes = controlRoutes({ ...state, interpreter, dtabOf, clock, authority: mesh?.authority });
+    const server = await HttpServer.listen({
+      ...config,
+      routes,
       clock,
-      log,
-      metrics,
-      metricsPath: config.metricsPath,
-      config: config.shown,
-      blockers: () => (stopping ? ['namerd is stopping'] : []),
-      dumps: { '/storage.json': () => dumpStorage(state), '/status.json': () => state.statuses() },
-      shutdown: onShutdown,
-    }),
-  });
-  return { admin: admin.port, control: control?.port, mesh: undefined };
-}
+      log: this.#log,
+      observe: this.#metrics.counting('control'),
+    });
+    return this.#scope.own('control server', server);
+  }
 
-function measureState(metrics: Metrics, { storage, registry, statuses }: MeshState): void {
-  metrics.gauge('namerd_stored_documents', 'Documents in the storage by kind.', ['kind'], () =>
-    KINDS.map(kind => [{ kind }, storeOf(storage, kind).documents.current.size]),
-  );
-  metrics.gauge('namerd_registry_services', 'Services in the registry.', [], () => [
-    [{}, registry.services().length],
-  ]);
-  metrics.gauge('namerd_registry_workloads', 'Workloads in the registry.', [], () => [
-    [{}, registry.workloads().length],
-  ]);
-  metrics.gauge('namerd_object_problems', 'Objects with errors or warnings.', ['state'], () => {
-    const all = Map.groupBy(statuses(), ({ state }) => state);
-    return [...all].map(([state, list]) => [{ state }, list.length] as const);
-  });
-}
-
-function dumpStorage({ storage }: MeshState): unknown {
-  return Object.fromEntries(
-    KINDS.map(kind => [
-      kind,
-      Object.fromEntries(
-        [...storeOf(storage, kind).documents.current].map(([key, { version }]) => [key, version]),
-      ),
-    ]),
-  );
+  async #startAdmin(state: MeshState, { interpreter }: Naming): Promise<HttpServer> {
+    const { admin, metricsPath, shown } = this.#config;
+    const routes = adminRoutes({
+      version: ownVersion(),
+      clock: this.#clock,
+      log: this.#log,
+      metrics: this.#metrics,
+      metricsPath,
+      config: shown,
+      blockers: () => (this.#stopping ? ['namerd is stopping'] : []),
+      dumps: {
+        '/storage.json': () => storageDump(state),
+        '/status.json': () => state.statuses(),
+        '/bound-names.json': () => interpreter.names().map(({ show }) => show),
+      },
+      shutdown: this.#onShutdown,
+    });
+    const server = await HttpServer.listen({
+      ...admin,
+      routes,
+      clock: this.#clock,
+      log: this.#log,
+      observe: this.#metrics.counting('admin'),
+    });
+    return this.#scope.own('admin server', server);
+  }
 }
 
 function ownVersion(): string {

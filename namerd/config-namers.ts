@@ -1,8 +1,11 @@
 /** The `namers` section: what `/#/<prefix>/…` leads to. */
 
-import type { ConfigNode } from '#base/config.ts';
+import type { ConfigNode, Fields } from '#base/config.ts';
+import { MeshError } from '#base/errors.ts';
+import { canonicalIp, parseEndpoint } from '#base/net.ts';
 import type { Path } from '#names';
 import { type Files, readPrefix } from './config-reader.ts';
+import { RewriteNamer } from './namers/index.ts';
 
 export type NamerConfig = { prefix: Path } & (
   | { kind: 'io.l5d.fs'; rootDir: string }
@@ -53,20 +56,38 @@ function readNamer(node: ConfigNode, files: Files): NamerConfig | undefined {
         return { kind, prefix, rootDir: files.directory(fields.need('rootDir')) ?? '' };
       case 'io.l5d.dnssrv': {
         const seconds = fields.get('refreshIntervalSeconds')?.number(0.1, 86_400) ?? 5;
-        const hosts = fields.get('dnsHosts')?.items() ?? [];
-        return { kind, prefix, refreshMs: seconds * 1_000, dnsHosts: hosts.map(host => host.string() ?? '') };
+        return { kind, prefix, refreshMs: seconds * 1_000, dnsHosts: readHosts(fields.get('dnsHosts')) };
       }
       case 'io.l5d.rewrite':
-        return {
-          kind,
-          prefix,
-          pattern: fields.need('pattern')?.string() ?? '',
-          name: fields.need('name')?.string() ?? '',
-        };
+        return readRewrite(prefix, fields);
       case 'io.nodemesh.registry':
         return { kind, prefix, dir: files.directory(fields.need('dir')) ?? '' };
     }
   }
+}
+
+function readRewrite(prefix: Path, fields: Fields): NamerConfig {
+  const pattern = fields.need('pattern')?.string();
+  const name = fields.need('name')?.string();
+  const config = { kind: 'io.l5d.rewrite' as const, prefix, pattern: pattern ?? '', name: name ?? '' };
+  try {
+    if (pattern !== undefined && name !== undefined) new RewriteNamer(config);
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    fields.node.problem(error.message);
+  }
+  return config;
+}
+
+/** Name servers, as addresses with or without a port. */
+function readHosts(node: ConfigNode | undefined): string[] {
+  return (node?.items() ?? []).flatMap(item => {
+    const text = item.string();
+    if (text === undefined) return [];
+    if (canonicalIp(text) === undefined && parseEndpoint(text) === undefined)
+      item.problem(`'${text}' is no address of a name server such as '10.0.0.53' or '10.0.0.53:5353'`);
+    return [text];
+  });
 }
 
 function overlap(a: Path, b: Path): boolean {

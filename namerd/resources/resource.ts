@@ -65,7 +65,10 @@ export function dtabResource(name: string, dtab: Dtab, text: string): DtabResour
 }
 
 /** The document as plain data, in the order in which people write it. */
-export function plainResource({ kind, metadata, spec }: Resource, version?: string): JsonObject {
+export function plainResource(
+  { kind, metadata, spec }: Pick<Resource, 'kind' | 'metadata' | 'spec'>,
+  version?: string,
+): JsonObject {
   const { name, namespace, labels, annotations } = metadata;
   return {
     apiVersion: API_VERSION,

@@ -3,11 +3,9 @@
 import type { RegistrySnapshot, Service, Sourced, Workload } from '../../registry/index.ts';
 import {
   type JsonObject,
-  KINDS,
   type Kind,
   type ObjectStatus,
   plainResource,
-  type Resource,
   resourceKey,
   type StatusState,
   sortStatus,
@@ -77,21 +75,44 @@ export class Catalog {
 
   #inFiles(kind: Kind): { key: string; resource: JsonObject; source: string }[] {
     const { services, workloads } = this.#parts.registryFiles();
-    const sourced: readonly Sourced<Service | Workload>[] =
-      kind === 'Service' ? services : kind === 'Workload' ? workloads : [];
-    return sourced.map(({ value, source }) => {
-      const { namespace, name, labels, annotations, ...spec } = value;
-      const metadata = { namespace, name, labels, annotations, resourceVersion: undefined };
-      // Only what is printed is needed of it: metadata and spec.
-      const resource = plainResource({ kind, metadata, spec, value } as unknown as Resource);
-      return { key: resourceKey(metadata), resource, source };
-    });
+    if (kind === 'Service') return services.map(each => documentOf(kind, each, serviceSpec(each.value)));
+    if (kind === 'Workload') return workloads.map(each => documentOf(kind, each, workloadSpec(each.value)));
+    return [];
   }
 }
 
-/** `Dtab`, or every kind, with how many objects of it the storage holds. */
-export function storedCounts(storage: Storage): [Kind, number][] {
-  return KINDS.map(kind => [kind, storeOf(storage, kind).documents.current.size]);
+function documentOf(kind: Kind, { value, source }: Sourced<Service | Workload>, spec: JsonObject) {
+  const { namespace, name, labels, annotations } = value;
+  const metadata = { namespace, name, labels, annotations, resourceVersion: undefined };
+  return { key: resourceKey(metadata), resource: plainResource({ kind, metadata, spec }), source };
+}
+
+/** The model as the document says it, without what it leaves to defaults. */
+function serviceSpec({ addresses, ports, selector }: Service): JsonObject {
+  return {
+    addresses,
+    ports: ports.map(({ name, port, target, appProtocol }) => ({
+      ...(name === '' ? {} : { name }),
+      port,
+      ...(target === port ? {} : { targetPort: target }),
+      ...(appProtocol === '' ? {} : { appProtocol }),
+    })),
+    selector,
+  };
+}
+
+function workloadSpec(workload: Workload): JsonObject {
+  const { node, serviceAccount, addresses, ports, zone, weight, ready, terminating } = workload;
+  return {
+    node,
+    serviceAccount,
+    addresses,
+    ...(Object.keys(ports).length === 0 ? {} : { ports }),
+    ...(zone === '' ? {} : { zone }),
+    ...(weight === 1 ? {} : { weight }),
+    ...(ready ? {} : { ready }),
+    ...(terminating ? { terminating } : {}),
+  };
 }
 
 function shown(

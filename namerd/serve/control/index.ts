@@ -6,9 +6,10 @@ import type { Route } from '../http/router.ts';
 import { authorityRoutes } from './authority.ts';
 import { Catalog, type CatalogParts } from './catalog.ts';
 import { dtabRoutes } from './dtabs.ts';
+import { type NameParts, nameRoutes } from './names.ts';
 import { resourceRoutes } from './resources.ts';
 
-export interface ControlParts extends CatalogParts {
+export interface ControlParts extends CatalogParts, NameParts {
   /** What would be said about the object if it were stored. */
   foresee: (resource: Resource) => readonly ObjectStatus[];
   /** Undefined when namerd serves no mesh. */
@@ -18,6 +19,7 @@ export interface ControlParts extends CatalogParts {
 export function controlRoutes(parts: ControlParts): Route[] {
   return [
     ...dtabRoutes(parts.storage.dtabs),
+    ...nameRoutes(parts),
     ...resourceRoutes(new Catalog(parts), parts.foresee),
     ...authorityRoutes(parts.authority),
   ];

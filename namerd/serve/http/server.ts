@@ -30,7 +30,7 @@ export interface HttpServerOptions {
   port: number;
   routes: readonly Route[];
   /** Served over TLS (1.2 and 1.3) with this; plain HTTP without. */
-  tls?: SecureContextOptions;
+  tls?: SecureContextOptions | undefined;
   clock?: Clock;
   log?: Logger;
   /** Told of every answer when it begins. */
