@@ -63,7 +63,10 @@ export class MeshConnection {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: WINDOW },
     });
-    this.#session.once('connect', () => this.#session.setLocalWindowSize(4 * WINDOW));
+    this.#session.once('connect', () => {
+      // Announced a tick late: whoever closed the connection meanwhile has destroyed the session.
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(4 * WINDOW);
+    });
     this.#session.on('error', error => this.#down(explain(error, this.#where)));
     this.#session.on('goaway', () => this.#down(this.#broken('namerd says goodbye')));
     this.#session.on('close', () => this.#down(this.#broken('the connection was closed')));

@@ -5,7 +5,8 @@ import type { AccessEntry } from '../tunnel/index.ts';
 
 /** Beyond this much unwritten text lines are dropped and counted: a full disk must not fill the memory. */
 const MAX_PENDING_BYTES = 8 * 1024 * 1024;
-const BATCH_BYTES = 16 * 1024;
+/** Must be less than what the writer takes at once, 16 KB. */
+const BATCH_BYTES = 8 * 1024;
 
 export class AccessLog {
   dropped = 0;
