@@ -277,7 +277,7 @@ export async function startNodeProxy(config: NodeProxyConfig): Promise<RunningPr
         return {
           node: config.node,
           ready: readiness.ready,
-          blockers: readiness.blockers,
+          blockers: Object.entries(readiness.blockers).map(([name, why]) => `${name}: ${why}`),
           namerd: client.status.current.state,
           pods: pods.list().map(pod => pod.describe()),
           certificates: certificates.list(),

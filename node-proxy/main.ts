@@ -2,12 +2,14 @@
 
 import { Command } from 'commander';
 import { MeshError } from '#base/errors.ts';
+import { NodeClient } from '#cni';
 import { startNodeProxy } from './app.ts';
-import { askLocally } from './ask.ts';
 import { readConfig } from './config.ts';
 
 /** sysexits.h EX_CONFIG */
 const EXIT_CONFIG = 78;
+/** Enrolment waits for a certificate and for namerd. */
+const COMMAND_TIMEOUT_MS = 60_000;
 const DEFAULT_CONFIG = '/etc/nodemesh/node-proxy.yaml';
 
 const program = new Command('node-proxy').description(
@@ -37,7 +39,7 @@ program
   .option('--config <file>', 'configuration file of the running proxy', DEFAULT_CONFIG)
   .option('--socket <path>', 'its unix socket, instead of the one in the configuration')
   .action(async ({ netns, workload, ...where }: { netns: string; workload: string } & Where) =>
-    show(await askLocally(socketOf(where), 'POST', '/v1/enroll', { netns, workload })),
+    show(await proxyAt(where).ask('POST', '/v1/enroll', { netns, workload })),
   );
 
 program
@@ -47,7 +49,7 @@ program
   .option('--config <file>', 'configuration file of the running proxy', DEFAULT_CONFIG)
   .option('--socket <path>', 'its unix socket, instead of the one in the configuration')
   .action(async ({ netns, ...where }: { netns: string } & Where) =>
-    show(await askLocally(socketOf(where), 'POST', '/v1/unenroll', { netns })),
+    show(await proxyAt(where).ask('POST', '/v1/unenroll', { netns })),
   );
 
 program
@@ -55,15 +57,15 @@ program
   .description('the running proxy: readiness, pods, certificates')
   .option('--config <file>', 'configuration file of the running proxy', DEFAULT_CONFIG)
   .option('--socket <path>', 'its unix socket, instead of the one in the configuration')
-  .action(async (where: Where) => show(await askLocally(socketOf(where), 'GET', '/v1/status')));
+  .action(async (where: Where) => show(await proxyAt(where).ask('GET', '/v1/status')));
 
 interface Where {
   config: string;
   socket?: string;
 }
 
-function socketOf({ config, socket }: Where): string {
-  return socket ?? readConfig(config).socket;
+function proxyAt({ config, socket }: Where): NodeClient {
+  return new NodeClient(socket ?? readConfig(config).socket, COMMAND_TIMEOUT_MS);
 }
 
 function show(answer: unknown): void {

@@ -43,8 +43,12 @@ export class EdgeCounters implements EdgeTable {
   }
 
   refused(labels: FlowLabels, reason: Reason): void {
+    this.refusals[reason] = (this.refusals[reason] ?? 0) + 1;
     this.#edge(labels, labels.reporter === 'destination' ? 'destination' : 'source').refused(reason);
   }
+
+  /** Refusals since the start, by reason, over all edges. */
+  readonly refusals: Partial<Record<Reason, number>> = {};
 
   /** Takes what changed since the last call. */
   take(): EdgeDelta[] {

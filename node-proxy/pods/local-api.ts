@@ -1,6 +1,7 @@
 /** What the CNI plugin and the local commands may ask of this proxy, as plain functions from request to answer. */
 
 import { MeshError } from '#base/errors.ts';
+import { PATHS, type PodAddAnswer, readPodAdd, readPodCheck, readPodDelete, readPodGc } from '#cni';
 import type { CaptureGuard } from './capture-guard.ts';
 import { PodNotFound, type PodSet } from './pod-set.ts';
 
@@ -34,50 +35,44 @@ export function localApi({ pods, guard, notReady, status }: LocalApiParts): Loca
     });
   };
   return {
-    'POST /v1/pods/add': async body => {
+    [`POST ${PATHS.add}`]: async (body): Promise<PodAddAnswer> => {
       mustTakePods();
-      const request = {
-        containerId: text(body, 'containerId'),
-        netns: text(body, 'netns'),
-        workload: `${text(body, 'podNamespace')}/${text(body, 'podName')}`,
-        ips: texts(body, 'ips'),
-      };
-      return pods.add(request);
+      const { containerId, netns, ips, ...pod } = readPodAdd(body);
+      const workload = pods.workloadNamed(pod.podNamespace, pod.podName, ips);
+      const { enrolled, because } = await pods.add({ containerId, netns, ips, workload });
+      return enrolled ? { enrolled } : { enrolled, reason: because };
     },
-    'POST /v1/pods/delete': async body => {
-      await pods.remove({ containerId: text(body, 'containerId'), netns: optional(body, 'netns') });
+    [`POST ${PATHS.delete}`]: async body => {
+      const { containerId, netns } = readPodDelete(body);
+      await pods.remove({ containerId, netns: netns === '' ? undefined : netns });
       return {};
     },
-    'POST /v1/pods/check': async body => {
-      const match = { containerId: text(body, 'containerId'), netns: optional(body, 'netns') };
-      const pod = pods.find(match);
-      if (pod === undefined) throw new PodNotFound(match.containerId);
+    [`POST ${PATHS.check}`]: async body => {
+      const { containerId, netns } = readPodCheck(body);
+      const pod = pods.find({ containerId, netns });
+      if (pod === undefined) throw new PodNotFound(containerId);
       const repaired = await guard.check(pod);
       return { enrolled: pod.state.is === 'inside', repaired };
     },
-    'POST /v1/pods/gc': async body => {
-      const valid = body['validContainerIds'] ?? body['valid'];
-      if (!Array.isArray(valid)) throw new BadRequest('validContainerIds must be a list');
-      return { removed: await pods.collect(new Set(valid.map(String))) };
+    [`POST ${PATHS.gc}`]: async body => {
+      const { valid } = readPodGc(body);
+      return { removed: await pods.collect(new Set(valid.map(({ containerId }) => containerId))) };
     },
     'POST /v1/enroll': async body => {
       mustTakePods();
       const workload = text(body, 'workload');
       if (!/^[^/]+\/[^/]+$/.test(workload))
         throw new BadRequest(`workload '${workload}' is not <namespace>/<name>`);
-      const known = pods.find({ netns: text(body, 'netns') });
-      return pods.force(
-        { netns: text(body, 'netns'), workload, ips: known?.ips ?? [], containerId: '' },
-        'in',
-      );
+      const netns = text(body, 'netns');
+      return pods.force({ netns, workload, ips: [], containerId: '' }, 'in');
     },
     'POST /v1/unenroll': async body => {
       const netns = text(body, 'netns');
       const pod = pods.find({ netns });
       if (pod === undefined) throw new PodNotFound(netns);
-      return pods.force({ netns, workload: pod.workload, ips: pod.ips, containerId: pod.containerId }, 'out');
+      return pods.force({ netns, workload: pod.workload, ips: [], containerId: '' }, 'out');
     },
-    'GET /v1/status': async () => status(),
+    [`GET ${PATHS.status}`]: async () => status(),
   };
 }
 
@@ -87,18 +82,4 @@ function text(body: Body, field: string): string {
     throw new BadRequest(`${field} must be a text of 1 to 4,096 characters`);
   }
   return value;
-}
-
-function optional(body: Body, field: string): string | undefined {
-  return body[field] === undefined || body[field] === '' ? undefined : text(body, field);
-}
-
-function texts(body: Body, field: string): string[] {
-  const value = body[field] ?? [];
-  if (!Array.isArray(value) || value.length > 64)
-    throw new BadRequest(`${field} must be a list of at most 64 texts`);
-  return value.map(item => {
-    if (typeof item !== 'string') throw new BadRequest(`${field} must be a list of texts`);
-    return item;
-  });
 }

@@ -8,9 +8,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { dirname } from 'node:path';
 import { MeshError, messageOf } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
+import { MAX_REQUEST_BYTES, RequestError } from '#cni';
 import { BadRequest, type LocalApi } from './local-api.ts';
 
-const MAX_BODY_BYTES = 64 * 1024;
 const MAX_CONNECTIONS = 256;
 
 /**
@@ -57,7 +57,7 @@ async function answer(
 }
 
 function statusOf(error: unknown): number {
-  if (error instanceof BadRequest) return 400;
+  if (error instanceof BadRequest || error instanceof RequestError) return 400;
   if (!(error instanceof MeshError)) return 500;
   if (error.code === 'NM_NO_SUCH_POD') return 404;
   return error.code === 'NM_NOT_READY' ? 503 : 409;
@@ -69,7 +69,7 @@ async function readBody(request: IncomingMessage): Promise<Record<string, unknow
   let size = 0;
   for await (const chunk of request) {
     size += (chunk as Buffer).length;
-    if (size > MAX_BODY_BYTES) throw new BadRequest(`the body is larger than ${MAX_BODY_BYTES} bytes`);
+    if (size > MAX_REQUEST_BYTES) throw new BadRequest(`the body is larger than ${MAX_REQUEST_BYTES} bytes`);
     chunks.push(chunk as Buffer);
   }
   let body: unknown;

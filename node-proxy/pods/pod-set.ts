@@ -144,6 +144,14 @@ export class PodSet {
     await this.#save();
   }
 
+  /** `<namespace>/<name>` of a pod as the runtime names it; a runtime without names is answered by address. */
+  workloadNamed(namespace: string, name: string, ips: readonly string[]): string {
+    if (name !== '') return `${namespace}/${name}`;
+    const workloads = this.#options.nodeState.current?.workloads ?? [];
+    const found = workloads.find(({ addresses }) => addresses.some(address => ips.includes(address)));
+    return found?.workload ?? '';
+  }
+
   workloadOf(pod: Pod): NodeWorkload | undefined {
     return this.#options.nodeState.current?.workloads.find(({ workload }) => workload === pod.workload);
   }

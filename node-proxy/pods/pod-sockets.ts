@@ -8,7 +8,7 @@ import type { PodFds } from '../workers/worker-pool.ts';
 export function openPodSockets(netns: NetnsHandle): PodFds {
   // When a listener closes, connections in its queue move to another process that listens on the port
   // (Linux 5.14): without it, replacing the proxy would reset them.
-  setSysctlIn(netns, 'net/ipv4/tcp_migrate_req', '1');
+  setSysctlIn(netns, 'net.ipv4.tcp_migrate_req', 1);
   const open: number[] = [];
   try {
     for (const port of [OUTBOUND_PORT, INBOUND_PLAIN_PORT, HBONE_PORT]) open.push(listen(netns, port));

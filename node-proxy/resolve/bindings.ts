@@ -84,7 +84,8 @@ export class Bindings {
    * such death shows that the successor did not ask.
    */
   reset(worker: number): void {
-    for (const [address, { workers }] of this.#interests) if (workers.size === 0) this.unwatch(worker, address);
+    for (const [address, { workers }] of this.#interests)
+      if (workers.size === 0) this.unwatch(worker, address);
     for (const { workers } of this.#interests.values()) workers.delete(worker);
   }
 

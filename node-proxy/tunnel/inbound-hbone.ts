@@ -48,7 +48,8 @@ export class HboneServer {
       ecdhCurve,
       ALPNProtocols: [...ALPNProtocols],
       requestCert: true,
-      rejectUnauthorized: true,
+      // We refuse ourselves, in #accept: Node would close without telling us, and nobody could say why.
+      rejectUnauthorized: false,
       handshakeTimeout: context.limits.handshakeTimeoutMs,
       noDelay: true,
     });
@@ -61,8 +62,10 @@ export class HboneServer {
       this.#refuse(pod, context, 'connection_limit');
       socket.resetAndDestroy();
     });
-    this.server.on('tlsClientError', () => {
+    this.server.on('tlsClientError', (_error: Error, tls: TLSSocket) => {
       handshakes -= 1;
+      // Node only announces a handshake's time-out and leaves the socket open.
+      tls.destroy();
       this.#refuse(pod, context, 'tls_failure');
     });
     this.server.on('secureConnection', (tls: TLSSocket) => {
@@ -97,6 +100,11 @@ export class HboneServer {
   }
 
   #accept(tls: TLSSocket, pod: LocalPod, context: WorkerContext): void {
+    if (!tls.authorized) {
+      this.#refuse(pod, context, 'tls_failure');
+      tls.destroy();
+      return;
+    }
     const certificate = tls.getPeerX509Certificate();
     const identity = certificate === undefined ? undefined : tryParseSpiffe(spiffeOf(certificate) ?? '');
     // The chain was checked by TLS; that it is *our* trust domain and a workload, only we can check.

@@ -7,6 +7,12 @@ import type { H2Connection, H2Transport } from '../http2/index.ts';
 export function bindTransport(tls: TLSSocket, make: (transport: H2Transport) => H2Connection): H2Connection {
   const connection = make({
     write: (chunk: Buffer) => tls.write(chunk),
+    writev: chunks => {
+      tls.cork();
+      for (const chunk of chunks) tls.write(chunk);
+      tls.uncork();
+      return !tls.writableNeedDrain;
+    },
     end: () => tls.end(),
     destroy: () => tls.destroy(),
   });

@@ -10,11 +10,13 @@ import { AccessLog } from '../observe/access-log.ts';
 import { EdgeCounters } from '../observe/edge-counters.ts';
 import { Resolver } from '../resolve/index.ts';
 import {
+  type AccessEntry,
   Authorizer,
   Credentials,
   DENY_ALL,
   LocalPod,
   PodListeners,
+  type Reason,
   type WorkerContext,
 } from '../tunnel/index.ts';
 import type { FromWorker, PodSpec, ToWorker, WorkerReport, WorkerStart } from './messages.ts';
@@ -33,7 +35,14 @@ export class TunnelWorker {
   readonly #accessLog: AccessLog | undefined;
   readonly #context: WorkerContext;
 
-  constructor(start: WorkerStart, send: (message: FromWorker) => void, clock: Clock, random: () => number) {
+  /** @param observe sees every access log entry, whether it is written or not; for tests. */
+  constructor(
+    start: WorkerStart,
+    send: (message: FromWorker) => void,
+    clock: Clock,
+    random: () => number,
+    observe?: (entry: AccessEntry) => void,
+  ) {
     this.#send = send;
     this.#clock = clock;
     this.#endpoints = new EndpointTable(() => clock.monotonic());
@@ -46,7 +55,7 @@ export class TunnelWorker {
       limits: start.limits,
       now: () => clock.monotonic(),
       edges: this.#edges,
-      log: log === undefined ? undefined : entry => log.write(entry),
+      log: observe ?? (log === undefined ? undefined : entry => log.write(entry)),
       credentials: new Credentials(start.trust),
       resolver: new Resolver({
         clock,
@@ -99,6 +108,11 @@ export class TunnelWorker {
     let open = 0;
     for (const { openConnections } of this.#byId.values()) open += openConnections;
     return open;
+  }
+
+  /** Refusals since the start, by reason. */
+  refusals(): Partial<Record<Reason, number>> {
+    return { ...this.#edges.refusals };
   }
 
   report(): Omit<WorkerReport, 'eventLoopDelay' | 'heapBytes'> & WorkerReport {
