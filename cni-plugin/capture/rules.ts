@@ -90,7 +90,30 @@ export function captureRules(options: CaptureOptions = {}): RuleSet {
     const own = (cidrs: readonly Cidr[]) =>
       cidrs.filter(cidr => cidr.family === family).map(({ text }) => text);
     const spared = checked.sparingOpenConnections ? [pass({ midStream: true })] : [];
+    // The way back comes first: nothing is captured before its answers can return.
     return [
+      // The proxy calls the application with the caller's address as source. Such connections are recognised on lo
+      // by the proxy's mark; the application's answers get a mark that routes them back to lo instead of to the caller.
+      // Only lo: on other interfaces a mark may be somebody else's (Cilium keeps marks across the pod's border).
+      {
+        table: 'mangle',
+        hook: 'PREROUTING',
+        name: `${CHAIN_PREFIX}MARK`,
+        rules: [
+          {
+            match: { inInterface: 'lo', mark: PROXY_MARK },
+            target: { kind: 'set-connection-mark', mark: RETURN_MARK },
+          },
+        ],
+      },
+      {
+        table: 'mangle',
+        hook: 'OUTPUT',
+        name: `${CHAIN_PREFIX}RETURN`,
+        rules: [
+          { match: { connectionMark: RETURN_MARK, notMark: PROXY_MARK }, target: { kind: 'restore-mark' } },
+        ],
+      },
       {
         table: 'nat',
         hook: 'PREROUTING',
@@ -122,28 +145,6 @@ export function captureRules(options: CaptureOptions = {}): RuleSet {
           ...portGroups(checked.excludedOutboundPorts).map(ports => pass({ ports })),
           ...own(checked.excludedOutboundCidrs).map(destination => pass({ destination })),
           { match: {}, target: { kind: 'redirect', port: checked.outboundPort } },
-        ],
-      },
-      // The proxy calls the application with the caller's address as source. Such connections are recognised on lo
-      // by the proxy's mark; the application's answers get a mark that routes them back to lo instead of to the caller.
-      // Only lo: on other interfaces a mark may be somebody else's (Cilium keeps marks across the pod's border).
-      {
-        table: 'mangle',
-        hook: 'PREROUTING',
-        name: `${CHAIN_PREFIX}MARK`,
-        rules: [
-          {
-            match: { inInterface: 'lo', mark: PROXY_MARK },
-            target: { kind: 'set-connection-mark', mark: RETURN_MARK },
-          },
-        ],
-      },
-      {
-        table: 'mangle',
-        hook: 'OUTPUT',
-        name: `${CHAIN_PREFIX}RETURN`,
-        rules: [
-          { match: { connectionMark: RETURN_MARK, notMark: PROXY_MARK }, target: { kind: 'restore-mark' } },
         ],
       },
     ];

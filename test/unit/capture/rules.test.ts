@@ -38,7 +38,15 @@ const options: fc.Arbitrary<CaptureOptions> = fc.record(
 test('the default rules for IPv4, as text', () => {
   assert.equal(
     renderRules(captureRules({ probeSources: ['10.0.0.1', 'fd00::1'] }).chains[4]),
-    `*nat
+    `*mangle
+-N NODEMESH_MARK
+-A NODEMESH_MARK -i lo -p tcp -m mark --mark 0x539/0xfff -j CONNMARK --set-xmark 0x111/0xfff
+-I PREROUTING -p tcp -j NODEMESH_MARK
+-N NODEMESH_RETURN
+-A NODEMESH_RETURN -p tcp -m connmark --mark 0x111/0xfff -m mark ! --mark 0x539/0xfff -j CONNMARK --restore-mark --nfmask 0xfff --ctmask 0xfff
+-I OUTPUT -p tcp -j NODEMESH_RETURN
+COMMIT
+*nat
 -N NODEMESH_INBOUND
 -A NODEMESH_INBOUND -i lo -p tcp -j RETURN
 -A NODEMESH_INBOUND -p tcp -m tcp --dport 15008 -j RETURN
@@ -51,14 +59,6 @@ test('the default rules for IPv4, as text', () => {
 -A NODEMESH_OUTBOUND -p tcp -m tcp --dport 53 -j RETURN
 -A NODEMESH_OUTBOUND -p tcp -j REDIRECT --to-ports 15001
 -I OUTPUT -p tcp -j NODEMESH_OUTBOUND
-COMMIT
-*mangle
--N NODEMESH_MARK
--A NODEMESH_MARK -i lo -p tcp -m mark --mark 0x539/0xfff -j CONNMARK --set-xmark 0x111/0xfff
--I PREROUTING -p tcp -j NODEMESH_MARK
--N NODEMESH_RETURN
--A NODEMESH_RETURN -p tcp -m connmark --mark 0x111/0xfff -m mark ! --mark 0x539/0xfff -j CONNMARK --restore-mark --nfmask 0xfff --ctmask 0xfff
--I OUTPUT -p tcp -j NODEMESH_RETURN
 COMMIT
 `,
   );
@@ -100,7 +100,9 @@ test('what was rendered is found complete, whatever the options', () => {
 test('excepted ports are excepted, all others are not', () => {
   fc.assert(
     fc.property(ranges, port, (excludedInboundPorts, port) => {
-      const [inbound] = captureRules({ excludedInboundPorts }).chains[4];
+      const inbound = captureRules({ excludedInboundPorts }).chains[4].find(
+        ({ name }) => name === 'NODEMESH_INBOUND',
+      );
       const excepted = inbound!.rules.some(({ match }) =>
         match.ports?.some(({ from, to }) => from <= port && port <= to),
       );
