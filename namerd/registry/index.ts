@@ -22,7 +22,7 @@ export type {
 } from './model.ts';
 export { keyOf, MESH_LABEL } from './model.ts';
 export { Registry, type RegistryOptions } from './registry.ts';
-export { replicaAt } from './replicas.ts';
+export { portLabel, replicaAt, sameReplica } from './replicas.ts';
 export { readService } from './service.ts';
 export {
   DirectorySource,
