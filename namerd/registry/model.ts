@@ -2,7 +2,7 @@
 
 import type { ReplicaSet } from '#api';
 import type { Watchable } from '#base/watch.ts';
-import type { ObjectStatus } from '../resources/index.ts';
+import type { ObjectStatus } from '../resources/status.ts';
 
 export interface ServicePort {
   /** A DNS label that is no number, or ''. */

@@ -15,7 +15,7 @@ import {
   showDentry,
   showTree,
 } from '#names';
-import { anyDtab } from '../lib/names-arbitraries.ts';
+import { anyDtab } from '../lib/naming/arbitraries.ts';
 
 const SEED = 20_260_101;
 const RUNS = 2_000;

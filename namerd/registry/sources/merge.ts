@@ -1,6 +1,6 @@
 /** Several sources as one: each object once, the first source that has it wins. */
 
-import { type ObjectStatus, sortStatus } from '../../resources/index.ts';
+import { type ObjectStatus, sortStatus } from '../../resources/status.ts';
 import { keyOf, type RegistrySnapshot, type Service, type Sourced, type Workload } from '../model.ts';
 
 export interface Merged {

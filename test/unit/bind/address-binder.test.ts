@@ -5,10 +5,10 @@ import { Cell } from '#base/watch.ts';
 import { type Dtab, parseDtab, parsePath } from '#names';
 import { AddressBinder, baseDtab, Interpreter, meshDtab, NamerTable } from '../../../namerd/bind/index.ts';
 import { Hosts, RegistryNamer, SystemNamers } from '../../../namerd/namers/index.ts';
-import { settled, TestResolver } from '../../lib/dns.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
-import { registryOf, service, TestSource, workload } from '../../lib/registry-source.ts';
-import { showBoundTree } from '../../lib/show-binding.ts';
+import { settled, TestResolver } from '../../lib/naming/dns.ts';
+import { registryOf, service, TestSource, workload } from '../../lib/naming/registry-source.ts';
+import { showBoundTree } from '../../lib/naming/show-binding.ts';
 
 async function setUp() {
   const [clock, resolver, source] = [new FakeClock(), new TestResolver(), new TestSource()];

@@ -4,10 +4,10 @@ import { Cell } from '#base/watch.ts';
 import { parseDtab, parsePath } from '#names';
 import { type DelegateTree, Interpreter, NamerTable } from '../../../namerd/bind/index.ts';
 import { Hosts, RegistryNamer, SystemNamers } from '../../../namerd/namers/index.ts';
-import { TestResolver } from '../../lib/dns.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
-import { registryOf, service, TestSource, workload } from '../../lib/registry-source.ts';
-import { TestNamer } from '../../lib/test-namer.ts';
+import { TestResolver } from '../../lib/naming/dns.ts';
+import { registryOf, service, TestSource, workload } from '../../lib/naming/registry-source.ts';
+import { TestNamer } from '../../lib/naming/test-namer.ts';
 
 function setUp() {
   const clock = new FakeClock();

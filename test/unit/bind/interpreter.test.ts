@@ -19,11 +19,11 @@ import {
   SystemNamers,
 } from '../../../namerd/namers/index.ts';
 import type { Registry } from '../../../namerd/registry/index.ts';
-import { settled, TestResolver } from '../../lib/dns.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
-import { registryOf, service, TestSource, workload } from '../../lib/registry-source.ts';
-import { showBinding } from '../../lib/show-binding.ts';
-import { TestNamer } from '../../lib/test-namer.ts';
+import { settled, TestResolver } from '../../lib/naming/dns.ts';
+import { registryOf, service, TestSource, workload } from '../../lib/naming/registry-source.ts';
+import { showBinding } from '../../lib/naming/show-binding.ts';
+import { TestNamer } from '../../lib/naming/test-namer.ts';
 
 function setUp({ namers = [], registry }: { namers?: Namer[]; registry?: Registry } = {}) {
   const [clock, resolver] = [new FakeClock(), new TestResolver()];

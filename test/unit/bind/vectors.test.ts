@@ -7,9 +7,9 @@ import { Cell } from '#base/watch.ts';
 import { Dtab, Path, Prefix, parseDtab, parseNameTree, parsePath } from '#names';
 import { BindError, type DelegateTree, Interpreter, NamerTable } from '../../../namerd/bind/index.ts';
 import { Hosts, type Namer, SystemNamers } from '../../../namerd/namers/index.ts';
-import { TestResolver } from '../../lib/dns.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
-import { TestNamer } from '../../lib/test-namer.ts';
+import { TestResolver } from '../../lib/naming/dns.ts';
+import { TestNamer } from '../../lib/naming/test-namer.ts';
 import sample from '../../vectors/dtab-sample.json' with { type: 'json' };
 
 function interpreterOf(...namers: Namer[]): Interpreter {

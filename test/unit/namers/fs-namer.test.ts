@@ -8,7 +8,7 @@ import { firstWhere } from '#base/watch.ts';
 import { parsePath } from '#names';
 import { parseEndpointFile } from '../../../namerd/namers/fs/endpoint-file.ts';
 import { FsNamer, Hosts, type NamerAnswer } from '../../../namerd/namers/index.ts';
-import { TestResolver } from '../../lib/dns.ts';
+import { TestResolver } from '../../lib/naming/dns.ts';
 import sample from '../../vectors/dtab-sample.json' with { type: 'json' };
 
 suite('endpoint files', () => {

@@ -9,9 +9,9 @@ import {
   RegistryNamer,
   RewriteNamer,
 } from '../../../namerd/namers/index.ts';
-import { dnsError, settled, TestResolver } from '../../lib/dns.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
-import { registryOf, service, TestSource, workload } from '../../lib/registry-source.ts';
+import { dnsError, settled, TestResolver } from '../../lib/naming/dns.ts';
+import { registryOf, service, TestSource, workload } from '../../lib/naming/registry-source.ts';
 import sample from '../../vectors/dtab-sample.json' with { type: 'json' };
 
 function watch(namer: Namer, rest: string) {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { mapTree, parsePath, showTree } from '#names';
 import { Hosts, type NamerAnswer, SystemNamers } from '../../../namerd/namers/index.ts';
-import { dnsError, settled, TestResolver } from '../../lib/dns.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
+import { dnsError, settled, TestResolver } from '../../lib/naming/dns.ts';
 import sample from '../../vectors/dtab-sample.json' with { type: 'json' };
 
 function setUp() {

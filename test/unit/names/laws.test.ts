@@ -16,7 +16,7 @@ import {
   showWeight,
   simplifyTree,
 } from '#names';
-import { anyDtab, anyPath, anyPrefix, anyTree, anyWeight } from '../../lib/names-arbitraries.ts';
+import { anyDtab, anyPath, anyPrefix, anyTree, anyWeight } from '../../lib/naming/arbitraries.ts';
 
 suite('printing then parsing changes nothing', () => {
   test('path', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Replica } from '#api';
 import { memoryEnrolment, type Registry } from '../../../namerd/registry/index.ts';
-import { registryOf, service, TestSource, workload } from '../../lib/registry-source.ts';
+import { registryOf, service, TestSource, workload } from '../../lib/naming/registry-source.ts';
 
 function replicas(registry: Registry, key: string, port = 0): readonly Replica[] | undefined {
   const state = registry.watchService(key).current?.ports[port]?.replicas;

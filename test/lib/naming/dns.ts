@@ -1,6 +1,6 @@
 /** A name server whose answers a test sets, and which answers at once. */
 
-import type { ResolvedHost, Resolver, SrvRecord } from '../../namerd/namers/index.ts';
+import type { ResolvedHost, Resolver, SrvRecord } from '../../../namerd/namers/index.ts';
 
 export class TestResolver implements Resolver {
   readonly hosts = new Map<string, ResolvedHost | Error>();

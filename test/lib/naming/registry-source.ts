@@ -8,8 +8,8 @@ import {
   type RegistrySource,
   type Service,
   type Workload,
-} from '../../namerd/registry/index.ts';
-import type { ObjectStatus } from '../../namerd/resources/index.ts';
+} from '../../../namerd/registry/index.ts';
+import type { ObjectStatus } from '../../../namerd/resources/index.ts';
 
 export function service(name: string, more: Partial<Service> = {}): Service {
   return {

@@ -11,7 +11,7 @@ import {
   ok,
   PENDING,
   plainReplica,
-} from '../../namerd/namers/index.ts';
+} from '../../../namerd/namers/index.ts';
 
 export class TestNamer implements Namer {
   readonly kind = 'test';

@@ -1,7 +1,7 @@
 /** Bindings as short texts for assertions: ids with their addresses, unions with their weights. */
 
 import type { BoundTree } from '#api';
-import type { Binding } from '../../namerd/bind/index.ts';
+import type { Binding } from '../../../namerd/bind/index.ts';
 
 export function showBinding(binding: Binding): string {
   if (binding.state === 'ok') return showBoundTree(binding.value);
