@@ -7,7 +7,7 @@
  *   /$/io.buoyant.rinet/<port>/<host>[/rest]
  */
 
-import { Derived } from '#base/derived.ts';
+import { Derived, type Use } from '#base/derived.ts';
 import type { Watchable } from '#base/watch.ts';
 import { mapTree, type Path, rewriteSystemPath, SYSTEM_REWRITERS, utf8Of } from '#names';
 import { plainReplica, portOf, stableReplicas } from './endpoints.ts';
@@ -63,7 +63,7 @@ export class SystemNamers {
   #watch(path: Path, { host, port, consumed, once }: Target): Watchable<NamerAnswer> {
     const [id, residual] = [path.take(consumed), path.drop(consumed)];
     const stable = stableReplicas();
-    const compute = (use: <T>(key: string, source: () => Watchable<T>) => T): NamerAnswer => {
+    const compute = (use: Use): NamerAnswer => {
       const state = use('host', () => this.#hosts.watch(host, { once }));
       switch (state.state) {
         case 'pending':
