@@ -21,7 +21,8 @@ export function ask(
   { method = 'GET', body = '', type = 'text/plain' } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = body === '' ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) };
+    const headers =
+      method === 'GET' ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) };
     const call = request({ ...place, path, method, agent: false, headers }, response => {
       const chunks: Buffer[] = [];
       let size = 0;

@@ -5,7 +5,7 @@ import type { Running } from '../cluster.ts';
 import { server } from '../inventory.ts';
 import { failedCalls } from '../mesh/counters.ts';
 import type { Stage } from '../stage.ts';
-import { eventually, type Findings, type Scenario } from './scenario.ts';
+import { describeFailures, eventually, type Findings, type Scenario } from './scenario.ts';
 
 const URL = 'http://addition.calculator:5001/addition';
 const CONCURRENCY = 8;
@@ -49,5 +49,5 @@ async function underTraffic(
   findings.atLeast(`${how}: calls that the replica answered before`, 50, counters.answeredBy[host] ?? 0);
   const failed = failedCalls(counters);
   const expected = allowed === 0 ? '0 failed' : `≤ ${allowed} failed (in flight)`;
-  findings.add(`${how}: calls`, expected, `${failed} of ${counters.calls} failed`, failed <= allowed);
+  findings.add(`${how}: calls`, expected, describeFailures(counters), failed <= allowed);
 }

@@ -37,6 +37,11 @@ export class Findings {
     this.add(what, String(expected), String(seen), expected === seen);
   }
 
+  /** A list of exceptions, expected to be empty. */
+  none(what: string, seen: readonly string[]): void {
+    this.add(what, 'none', seen.join(', ') || 'none', seen.length === 0);
+  }
+
   atLeast(what: string, least: number, seen: number): void {
     this.add(what, `≥ ${least}`, String(seen), seen >= least);
   }
@@ -49,13 +54,7 @@ export class Findings {
   /** All calls were answered, and there were some. */
   noFailedCall(what: string, counters: TargetCounters): void {
     const failed = failedCalls(counters);
-    const why = counters.lastFailure === undefined ? '' : ` (${counters.lastFailure})`;
-    this.add(
-      what,
-      '0 failed',
-      `${failed} of ${counters.calls} failed${why}`,
-      failed === 0 && counters.calls > 0,
-    );
+    this.add(what, '0 failed', describeFailures(counters), failed === 0 && counters.calls > 0);
   }
 
   /** No call was answered, and some were tried. */
@@ -110,4 +109,12 @@ export function answersOf({ answeredBy }: TargetCounters, version: string): numb
   return Object.entries(answeredBy)
     .filter(([answerer]) => answerer.endsWith(`/${version}`))
     .reduce((total, [, count]) => total + count, 0);
+}
+
+/** `3 of 100 failed (2 refused, 1 reset: socket hang up)` */
+export function describeFailures(counters: TargetCounters): string {
+  const kinds = Object.entries(counters.outcomes).filter(([kind]) => kind !== 'ok' && kind !== 'error');
+  const why = kinds.map(([kind, count]) => `${count} ${kind}`).join(', ');
+  const last = counters.lastFailure === undefined ? '' : `: ${counters.lastFailure}`;
+  return `${failedCalls(counters)} of ${counters.calls} failed${why === '' ? '' : ` (${why}${last})`}`;
 }
