@@ -12,9 +12,11 @@ import { workloadId } from '#trust';
 import { type ObjectStatus, sortStatus } from '../resources/index.ts';
 import { type EnrolmentStore, memoryEnrolment } from './enrolment/report-store.ts';
 import { Enrolment } from './enrolment/reports.ts';
+import { addressConflicts } from './indexes/address-conflicts.ts';
 import { Claims } from './indexes/claims.ts';
 import { KeyedCells } from './indexes/keyed-cells.ts';
 import { LabelIndex, selects } from './indexes/label-index.ts';
+import { SetsByKey } from './indexes/sets-by-key.ts';
 import {
   type AddressOwner,
   meshLabelOf,
@@ -270,59 +272,13 @@ export class Registry {
 
   #tellStatus(): void {
     const ofSources = this.#sources.flatMap(({ status }) => status.current);
-    this.status.set(sortStatus([...ofSources, ...this.#duplicates, ...this.#conflicts()]));
-  }
-
-  *#conflicts(): Generator<ObjectStatus> {
-    for (const { thing, claimants } of this.#serviceAddresses.contested())
-      yield* lostClaims('Service', thing, claimants, this.#services);
-    for (const { thing, claimants } of this.#workloadAddresses.contested())
-      yield* lostClaims('Workload', thing, claimants, this.#workloadSources);
-    for (const [key, { value, source }] of this.#workloadSources)
-      for (const ip of value.addresses) {
-        const service = this.#serviceAddresses.winner(ip);
-        if (service === undefined) continue;
-        const message = `the address ${ip} is the one of Service ${service}, which goes before`;
-        yield { kind: 'Workload', key, source, state: 'warning', messages: [message] };
-      }
+    const conflicts = addressConflicts(
+      { addresses: this.#serviceAddresses, documents: this.#services },
+      { addresses: this.#workloadAddresses, documents: this.#workloadSources },
+    );
+    this.status.set(sortStatus([...ofSources, ...this.#duplicates, ...conflicts]));
   }
 }
-
-function* lostClaims<T>(
-  kind: string,
-  ip: string,
-  [winner = '', ...losers]: string[],
-  documents: ReadonlyMap<string, Sourced<T>>,
-): Generator<ObjectStatus> {
-  for (const key of losers) {
-    const source = documents.get(key)?.source ?? '';
-    const message = `the address ${ip} is also claimed by ${kind} ${winner}, which comes first by name and has it`;
-    yield { kind, key, source, state: 'warning', messages: [message] };
-  }
-}
-
-/** Sets by key; an empty set takes no room. */
-class SetsByKey {
-  readonly #sets = new Map<string, Set<string>>();
-
-  get(key: string): ReadonlySet<string> {
-    return this.#sets.get(key) ?? NONE;
-  }
-
-  add(key: string, member: string): void {
-    const set = this.#sets.get(key);
-    if (set === undefined) this.#sets.set(key, new Set([member]));
-    else set.add(member);
-  }
-
-  remove(key: string, member: string): void {
-    const set = this.#sets.get(key);
-    set?.delete(member);
-    if (set?.size === 0) this.#sets.delete(key);
-  }
-}
-
-const NONE: ReadonlySet<string> = new Set();
 
 function nothingTouched(): Touched {
   return { services: new Set(), addresses: new Set(), nodes: new Set() };
