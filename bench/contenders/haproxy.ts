@@ -1,0 +1,102 @@
+/**
+ * haproxy at its best: as a sidecar inside the pods, so that the hops to and from it stay on the pod's loopback
+ * device, without redirect rules, logs or checks. One thread per tunnel worker of ours.
+ *
+ * Session resumption is off, as in the mesh that HBONE comes from (ztunnel) and in ours: a resumed session carries
+ * an identity checked earlier over certificate renewal and root rotation. What resumption would save haproxy is measured
+ * beside it, on ports of its own.
+ */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Child } from '../../deploy/demo/ground/child.ts';
+import type { Pod } from '../../deploy/demo/ground/pod.ts';
+import type { CertificateFiles } from './certificates.ts';
+
+/** Of the pair's listeners: full handshake each time, or resumption allowed. */
+export const PORTS = { tcp: 15101, full: 15102, resumed: 15103, serverFull: 15108, serverResumed: 15109 };
+
+const TLS13 = 'ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384';
+
+export interface HaproxyOptions {
+  folder: string;
+  /** `nbthread`. */
+  threads: number;
+  maxConnections: number;
+  /** Words in front of the command, to pin it. */
+  pin: readonly string[];
+}
+
+/** One haproxy process in a pod. */
+export class Haproxy {
+  readonly #pod: Pod;
+  readonly #name: string;
+  readonly #port: number;
+  readonly #command: readonly string[];
+  #child: Child | undefined;
+
+  /** @param listeners haproxy `listen` sections. @param port of one of them, to see whether it is up. */
+  constructor(pod: Pod, name: string, listeners: string, port: number, options: HaproxyOptions) {
+    this.#pod = pod;
+    this.#name = name;
+    this.#port = port;
+    const file = join(options.folder, `${name}.cfg`);
+    writeFileSync(file, `${settings(options)}\n${listeners}\n`);
+    this.#command = [...options.pin, 'haproxy', '-db', '-f', file];
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? -1;
+  }
+
+  async restart(): Promise<void> {
+    await this.close();
+    const child = this.#pod.start(this.#name, this.#command);
+    this.#child = child;
+    const connect = ['bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${this.#port}`];
+    await child.until('listening', () => this.#pod.netns.run(connect).then(() => true));
+  }
+
+  async close(): Promise<void> {
+    await this.#child?.stop('SIGKILL');
+  }
+}
+
+/** Client to server as it is, one haproxy in between. */
+export function passthrough(server: string): string {
+  return listen('tcp', `127.0.0.1:${PORTS.tcp}`, server);
+}
+
+/** The client's half of the pair: plain in, mutual TLS out. */
+export function clientHalf(serverIp: string, { client, root }: CertificateFiles): string {
+  const tls = `ssl crt ${client} ca-file ${root} verify required ${TLS13}`;
+  return [
+    listen('full', `127.0.0.1:${PORTS.full}`, `${serverIp}:${PORTS.serverFull} ${tls} no-ssl-reuse`),
+    listen('resumed', `127.0.0.1:${PORTS.resumed}`, `${serverIp}:${PORTS.serverResumed} ${tls}`),
+  ].join('\n');
+}
+
+/** The server's half: mutual TLS in, plain out. */
+export function serverHalf(server: string, files: CertificateFiles): string {
+  const tls = `ssl crt ${files.server} ca-file ${files.root} verify required ${TLS13}`;
+  return [
+    listen('full', `:${PORTS.serverFull} ${tls} no-tls-tickets`, server),
+    listen('resumed', `:${PORTS.serverResumed} ${tls}`, server),
+  ].join('\n');
+}
+
+function listen(name: string, bind: string, server: string): string {
+  return `listen ${name}\n  bind ${bind}\n  server ${name} ${server}`;
+}
+
+function settings({ threads, maxConnections }: HaproxyOptions): string {
+  return `global
+  nbthread ${threads}
+  maxconn ${maxConnections}
+  tune.ssl.cachesize 20000
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 10m
+  timeout server 10m`;
+}

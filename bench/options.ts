@@ -1,0 +1,58 @@
+/** The bench's command line. */
+
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  rounds: number;
+  /** Shorter runs and fewer idle connections: to see that all works, not for figures to quote. */
+  quick: boolean;
+  /** Everything that was measured, as JSON, goes to this file too. */
+  json: string | undefined;
+  /** Worker threads of each proxy: ours and haproxy's. */
+  workers: number;
+  /** Leave our mesh out: direct connections and haproxy only. */
+  peersOnly: boolean;
+  /** Keep the load on one core and the proxies on the others. */
+  pinned: boolean;
+}
+
+export const USAGE = `usage: npm run bench -- l4 [--rounds N] [--quick] [--json FILE] [--workers N] [--peers-only] [--no-pin]
+       npm run bench -- mesh-api [options of bench/mesh-api.ts]
+
+l4 compares direct connections, haproxy and nodemesh on this machine, in one run, interleaved.
+  --rounds N     how often everything is measured (default 5, with --quick 2)
+  --quick        a fifth of the time, for a first look
+  --json FILE    write all that was measured to FILE
+  --workers N    worker threads of each proxy, ours and haproxy's (default 1)
+  --peers-only   without nodemesh
+  --no-pin       let the scheduler place load and proxies on any core`;
+
+/** Throws with a message for the user. */
+export function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      workers: { type: 'string', default: '1' },
+      'peers-only': { type: 'boolean', default: false },
+      'no-pin': { type: 'boolean', default: false },
+    },
+  });
+  return {
+    rounds: positive('--rounds', values.rounds ?? (values.quick ? '2' : '5')),
+    quick: values.quick,
+    json: values.json,
+    workers: positive('--workers', values.workers),
+    peersOnly: values['peers-only'],
+    pinned: !values['no-pin'],
+  };
+}
+
+function positive(option: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 1000)
+    throw new TypeError(`${option} needs a number from 1 to 1000`);
+  return number;
+}
