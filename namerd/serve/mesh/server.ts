@@ -9,14 +9,14 @@ import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { CertificateRequest, JoinRequest } from '#api';
 import type { Clock, Timer } from '#base/clock.ts';
-import { messageOf } from '#base/errors.ts';
+import { MeshError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import { canonicalIp } from '#base/net.ts';
 import type { Certifier } from '../../ca/index.ts';
 import { MeshRefusal } from './errors.ts';
 import { OwnCertificate } from './own-certificate.ts';
 import { authenticated, type Peer, peerOf } from './peer.ts';
-import { answer, readBody, refuse } from './requests.ts';
+import { answer, Bodies, refuse } from './requests.ts';
 import type { MeshSource } from './source.ts';
 import { Topics } from './topics.ts';
 import { WatchStream } from './watch-stream.ts';
@@ -31,6 +31,8 @@ export interface MeshServerOptions {
   log: Logger;
   /** Connections at once, joined or not; 5,000 by default. */
   maxConnections?: number;
+  /** Connections without a node's certificate from one address; 128 by default. */
+  maxStrangers?: number;
 }
 
 export interface MeshServerStats {
@@ -47,6 +49,7 @@ export interface MeshServerStats {
 
 /** A proxy has one stream, two while it is being replaced; the oldest beyond this are left-overs. */
 const MAX_STREAMS_PER_NODE = 4;
+const MAX_STRANGERS = 128;
 const HANDSHAKE_MS = 10_000;
 const IDLE_MS = 30_000;
 const WINDOW = 1024 * 1024;
@@ -57,7 +60,10 @@ export class MeshServer {
   readonly #certificate: OwnCertificate;
   readonly #topics: Topics;
   readonly #sessions = new Map<ServerHttp2Session, Peer>();
+  /** Connections without a node's certificate, by address. */
+  readonly #strangers = new Map<string, number>();
   readonly #streams = new Set<WatchStream>();
+  readonly #bodies = new Bodies();
   readonly #ticks: Timer;
 
   /** Listens when the promise resolves. @throws Error of listen (EADDRINUSE, …), CaError */
@@ -106,7 +112,7 @@ export class MeshServer {
     });
     this.#server.maxConnections = options.maxConnections ?? 5000;
     this.#server.on('session', session => this.#onSession(session));
-    this.#server.on('stream', (stream, headers) => {
+    this.#server.on('stream', (stream: ServerHttp2Stream, headers) => {
       // A broken stream of one caller; its own handlers clean up.
       stream.on('error', error => options.log.debug({ err: error }, 'a stream of the mesh API broke'));
       void this.#route(stream, String(headers[':method']), String(headers[':path']));
@@ -164,40 +170,52 @@ export class MeshServer {
   }
 
   #onSession(session: ServerHttp2Session): void {
-    const { certifier } = this.#options;
-    this.#sessions.set(session, peerOf(session.socket as TLSSocket, certifier.trustDomain));
+    const { certifier, maxStrangers = MAX_STRANGERS } = this.#options;
+    const peer = peerOf(session.socket as TLSSocket, certifier.trustDomain);
+    if (peer.state === 'stranger') {
+      const from = addressOf(session);
+      const present = this.#strangers.get(from) ?? 0;
+      // One host must not be able to keep the fleet out.
+      if (present >= maxStrangers) return session.destroy();
+      this.#strangers.set(from, present + 1);
+      session.on('close', () => this.#forgetStranger(from));
+    }
+    this.#sessions.set(session, peer);
     session.setLocalWindowSize(4 * WINDOW);
     session.setTimeout(IDLE_MS, () => session.close());
     session.on('close', () => this.#sessions.delete(session));
   }
 
+  #forgetStranger(from: string): void {
+    const left = (this.#strangers.get(from) ?? 1) - 1;
+    if (left > 0) this.#strangers.set(from, left);
+    else this.#strangers.delete(from);
+  }
+
   async #route(stream: ServerHttp2Stream, method: string, path: string): Promise<void> {
     const { certifier, clock, log } = this.#options;
     try {
-      const session = stream.session;
+      const session = stream.session as ServerHttp2Session | undefined;
       const peer = session && this.#sessions.get(session);
-      if (peer === undefined) return stream.destroy();
+      if (session === undefined || peer === undefined) return void stream.destroy();
       const node = () => authenticated(peer, certifier, clock.now());
       switch (`${method} ${path}`) {
         case 'POST /mesh/v1/watch':
           return this.#watch(stream, node());
         case 'POST /mesh/v1/certificates': {
           const asker = node();
-          return answer(
-            stream,
-            200,
-            await certifier.certificate(asker, await readBody<CertificateRequest>(stream)),
-          );
+          const request = await this.#bodies.read<CertificateRequest>(stream);
+          return answer(stream, 200, await certifier.certificate(asker, request));
         }
         case 'POST /mesh/v1/join': {
-          const { remoteAddress = '' } = session?.socket ?? {};
-          const from = canonicalIp(remoteAddress) ?? remoteAddress;
-          return answer(stream, 200, await certifier.join(await readBody<JoinRequest>(stream), from));
+          const request = await this.#bodies.read<JoinRequest>(stream);
+          return answer(stream, 200, await certifier.join(request, addressOf(session)));
         }
       }
       throw new MeshRefusal('NM_MESH_PATH', 404, `there is no ${method} ${path.slice(0, 200)}`);
     } catch (error) {
-      log.debug({ err: error, path }, `refused a request: ${messageOf(error)}`);
+      if (error instanceof MeshError) log.debug({ err: error, path }, 'refused a request of the mesh API');
+      else log.error({ err: error, path }, 'a request of the mesh API failed unexpectedly');
       refuse(stream, error);
     }
   }
@@ -226,6 +244,10 @@ export class MeshServer {
       if (peer.state === 'node' && (now > peer.expiresAt || !this.#options.certifier.knows(peer.node)))
         session.destroy();
   }
+}
+
+function addressOf({ socket: { remoteAddress = '' } }: ServerHttp2Session): string {
+  return canonicalIp(remoteAddress) ?? remoteAddress;
 }
 
 function withDefaults(context: SecureContextOptions): SecureContextOptions {
