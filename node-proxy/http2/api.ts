@@ -27,7 +27,7 @@ export interface StreamEvents {
    * the credit back with `consumed(chunk.length)` when it has been passed on.
    */
   onData(chunk: Buffer): void;
-  /** The peer has half-closed; comes after all data and headers. */
+  /** The peer has half-closed; comes after all data and headers, also when those said `endStream`. */
   onEnd(): void;
   /** At most once, and nothing comes after it; also for the caller's own `reset()`. */
   onReset(code: number, by: ResetBy): void;
@@ -69,7 +69,7 @@ export interface ConnectionEvents {
   onReady(): void;
   /** Server: a request. Without it every request is refused. */
   onStream?(stream: H2Stream, headers: readonly Header[], endStream: boolean): StreamEvents;
-  /** The peer takes no further streams; those above `lastStreamId` were reset with REFUSED_STREAM. */
+  /** The peer takes no further streams; those above `lastStreamId` are reset with REFUSED_STREAM next. */
   onGoaway(code: number, lastStreamId: number): void;
   /** Once, last. Undefined after a graceful end. The owner then closes a transport that lingers. */
   onClosed(error: Error | undefined): void;

@@ -78,12 +78,13 @@ export class H2Connection {
 
   /** Whether {@link H2Connection.request} would succeed. */
   get canOpen(): boolean {
-    const { role, state, streams, peer, nextId } = this.#session;
+    const { role, state, streams, peer, nextId, output, limits } = this.#session;
     return (
       role === 'client' &&
       state === 'open' &&
       streams.size < peer.maxConcurrentStreams &&
-      nextId <= MAX_31_BIT
+      nextId <= MAX_31_BIT &&
+      output.pending <= limits.controlBytes
     );
   }
 
@@ -163,12 +164,12 @@ export class H2Connection {
   }
 
   #whyNot(): string {
-    const { role, state, streams, peer } = this.#session;
+    const { role, state, streams, peer, nextId } = this.#session;
     if (role !== 'client') return 'only a client opens streams';
     if (state !== 'open') return `the connection is ${state}`;
     if (streams.size >= peer.maxConcurrentStreams)
       return `the peer takes no more than ${peer.maxConcurrentStreams} streams`;
-    return 'all stream ids of the connection are used';
+    return nextId > MAX_31_BIT ? 'all stream ids of the connection are used' : 'the transport is full';
   }
 }
 

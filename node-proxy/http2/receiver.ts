@@ -9,7 +9,6 @@ import {
   CONTINUATION,
   FLAG_ACK,
   FLAG_END_STREAM,
-  FLAG_PADDED,
   GOAWAY,
   H2Code,
   HEADERS,
@@ -46,6 +45,7 @@ export class Receiver implements FrameSink {
   #stream: Stream | undefined = undefined;
   #unaccounted = 0;
   #endStream = false;
+  #empty = true;
 
   constructor(session: Session) {
     const { settings, limits } = session;
@@ -61,12 +61,10 @@ export class Receiver implements FrameSink {
     const stream = session.streams.get(streamId);
     this.#stream = undefined;
     this.#unaccounted = length;
+    this.#empty = true;
     this.#endStream = (flags & FLAG_END_STREAM) !== 0;
     if (!session.chargeConnection(length))
       throw new Violation(H2Code.FLOW_CONTROL_ERROR, 'DATA beyond the window of the connection');
-    if (length === 0 || (flags & FLAG_PADDED) !== 0) {
-      if (!this.#endStream) session.floods.idles.spend();
-    }
     if (stream === undefined) this.#onGoneStream(streamId, 'DATA');
     else if (stream.remoteEnded) this.#streamError(stream, H2Code.STREAM_CLOSED);
     else if (stream.awaits === 'response') this.#streamError(stream, H2Code.PROTOCOL_ERROR);
@@ -78,6 +76,7 @@ export class Receiver implements FrameSink {
     const stream = this.#stream;
     const bytes = end - start;
     this.#unaccounted -= bytes;
+    this.#empty = false;
     if (stream === undefined || stream.closed) {
       this.#session.creditConnection(bytes);
       return;
@@ -98,8 +97,9 @@ export class Receiver implements FrameSink {
       if (stream !== undefined) stream.skip(this.#unaccounted);
       else session.creditConnection(this.#unaccounted);
     }
-    // The peer may acknowledge what we send with PINGs of its own, in proportion to the data.
-    session.floods.acks.earn(0.5);
+    if (this.#empty && !this.#endStream) session.floods.idles.spend();
+    // Some peers measure the way with a PING per round trip while they send.
+    else session.floods.acks.earn(0.5);
     if (this.#endStream && stream !== undefined && !stream.closed) this.#endRemote(stream);
   }
 
@@ -130,7 +130,7 @@ export class Receiver implements FrameSink {
         const high = payload.readUInt32BE(start);
         const low = payload.readUInt32BE(start + 4);
         session.floods.acks.spend();
-        if ((flags & FLAG_ACK) === 0) session.writePong(high, low);
+        if ((flags & FLAG_ACK) === 0) session.control.ping(true, high, low);
         else session.takePong(high, low);
         return;
       }
@@ -238,7 +238,11 @@ export class Receiver implements FrameSink {
   #response(stream: Stream, headers: readonly Header[], endStream: boolean): void {
     const facts = readResponse(headers);
     const interim = facts.status < 200;
-    if (interim && endStream) facts.error ??= 'an interim response ends the stream';
+    if (interim) {
+      // A final response will come, in theory; a peer could send interim ones for ever.
+      this.#session.floods.idles.spend();
+      if (endStream) facts.error ??= 'an interim response ends the stream';
+    }
     if (!interim) {
       const tunnel = stream.method === 'CONNECT' && facts.status < 300;
       const empty = stream.method === 'HEAD' || facts.status === 204 || facts.status === 304;

@@ -15,35 +15,13 @@ import type {
   H2Transport,
   LocalSettings,
 } from './api.ts';
-import {
-  CONTINUATION,
-  FLAG_END_HEADERS,
-  FLAG_END_STREAM,
-  FRAME_HEADER_BYTES,
-  H2Code,
-  HEADER_TABLE_BYTES,
-  HEADERS,
-  INITIAL_WINDOW_BYTES,
-  MAX_31_BIT,
-  PREFACE,
-  SETTINGS,
-} from './constants.ts';
+import { H2Code, HEADER_TABLE_BYTES, INITIAL_WINDOW_BYTES, MAX_31_BIT } from './constants.ts';
 import { H2Error, type Initiator, Violation } from './error.ts';
 import { Floods } from './floods.ts';
 import { applySettings, encodeSettings, initialPeerSettings, type PeerSettings } from './frame/settings.ts';
-import {
-  PING_FRAME_BYTES,
-  putFrameHeader,
-  putGoaway,
-  putPing,
-  putReset,
-  putSettingsAck,
-  putWindowUpdate,
-  SHORT_FRAME_BYTES,
-} from './frame/writer.ts';
 import { outgoingError } from './header-rules.ts';
-import { encodedBound, encodeHeadersInto } from './hpack/encoder.ts';
 import type { Header } from './hpack/header.ts';
+import { Control } from './send/control.ts';
 import { Output, type Schedule } from './send/output.ts';
 import { Sender } from './send/sender.ts';
 import type { Stream, StreamOwner } from './stream.ts';
@@ -73,6 +51,7 @@ export class Session implements StreamOwner {
   readonly settings: LocalSettings;
   readonly limits: H2Limits;
   readonly output: Output;
+  readonly control: Control;
   readonly sender: Sender;
   readonly floods: Floods;
   readonly streams = new Map<number, Stream>();
@@ -91,8 +70,6 @@ export class Session implements StreamOwner {
   #saidGoaway = false;
   #draining: 'no' | 'announced' | 'final' = 'no';
   #pings = 0;
-  /** The peer lowered HEADER_TABLE_SIZE: our next block has to say that we follow (RFC 7541 §4.2). */
-  #tableUpdateDue = false;
   #settingsAcknowledged = false;
 
   constructor({
@@ -114,55 +91,22 @@ export class Session implements StreamOwner {
     this.floods = new Floods(limits, now);
     const window = Math.max(connectionWindow, INITIAL_WINDOW_BYTES);
     this.#receive = new ReceiveWindow(window);
-    this.#writeOpening(window - INITIAL_WINDOW_BYTES);
+    this.control = new Control(this.output);
+    this.control.opening(role === 'client', encodeSettings(settings, role), window - INITIAL_WINDOW_BYTES);
   }
 
   // ── frames of ours ──
 
   writeHeaders(streamId: number, headers: readonly Header[] | EncodedHeaders, endStream: boolean): void {
-    const encoded = 'bytes' in headers ? headers.bytes : undefined;
-    const list = 'bytes' in headers ? headers.headers : headers;
-    if (encoded === undefined) {
-      const wrong = outgoingError(list);
+    if (!('bytes' in headers)) {
+      const wrong = outgoingError(headers);
       if (wrong !== undefined) throw this.localError(`malformed ${wrong}`);
     }
-    const bound = 1 + (encoded?.length ?? encodedBound(list));
-    // A block that may not fit in one frame takes the slow way, through a buffer of its own.
-    const whole = bound <= this.peer.maxFrameSize;
-    const at = whole ? this.output.reserve(FRAME_HEADER_BYTES + bound) : 0;
-    const into = whole ? this.output.slab : Buffer.allocUnsafe(FRAME_HEADER_BYTES + bound);
-    const start = at + FRAME_HEADER_BYTES;
-    let end = start;
-    if (this.#tableUpdateDue) {
-      into[end++] = 0x20;
-      this.#tableUpdateDue = false;
-    }
-    if (encoded === undefined) end = encodeHeadersInto(list, into, end);
-    else end += encoded.copy(into, end);
-    const flags = endStream ? FLAG_END_STREAM : 0;
-    if (!whole) {
-      this.#writeSplitBlock(streamId, flags, into.subarray(start, end));
-      return;
-    }
-    putFrameHeader(into, at, end - start, HEADERS, flags | FLAG_END_HEADERS, streamId);
-    this.output.wrote(end);
-  }
-
-  #writeSplitBlock(streamId: number, flags: number, block: Buffer): void {
-    const most = this.peer.maxFrameSize;
-    for (let from = 0; from < block.length; from += most) {
-      const to = Math.min(block.length, from + most);
-      const at = this.output.reserve(FRAME_HEADER_BYTES + to - from);
-      const type = from === 0 ? HEADERS : CONTINUATION;
-      const frameFlags = (from === 0 ? flags : 0) | (to === block.length ? FLAG_END_HEADERS : 0);
-      const payload = putFrameHeader(this.output.slab, at, to - from, type, frameFlags, streamId);
-      this.output.wrote(payload + block.copy(this.output.slab, payload, from, to));
-    }
+    this.control.headers(streamId, headers, endStream);
   }
 
   writeReset(streamId: number, code: number): void {
-    const { output } = this;
-    output.wrote(putReset(output.slab, output.reserve(SHORT_FRAME_BYTES), streamId, code));
+    this.control.reset(streamId, code);
     this.#resets.add(streamId);
     if (this.#resets.size <= REMEMBERED_RESETS) return;
     for (const oldest of this.#resets) {
@@ -173,40 +117,17 @@ export class Session implements StreamOwner {
   }
 
   writeWindowUpdate(streamId: number, bytes: number): void {
-    const { output } = this;
-    const at = output.reserve(SHORT_FRAME_BYTES);
-    output.wrote(putWindowUpdate(output.slab, at, streamId, bytes));
-  }
-
-  writePong(high: number, low: number): void {
-    this.#writePing(true, high, low);
+    this.control.windowUpdate(streamId, bytes);
   }
 
   ping(): void {
     this.#pings += 1;
-    this.#writePing(false, 0, this.#pings);
-  }
-
-  #writePing(ack: boolean, high: number, low: number): void {
-    const at = this.output.reserve(PING_FRAME_BYTES);
-    this.output.wrote(putPing(this.output.slab, at, ack, high, low));
+    this.control.ping(false, 0, this.#pings);
   }
 
   #writeGoaway(lastStreamId: number, code: number): void {
-    const at = this.output.reserve(PING_FRAME_BYTES);
-    this.output.wrote(putGoaway(this.output.slab, at, lastStreamId, code));
+    this.control.goaway(lastStreamId, code);
     this.#saidGoaway = true;
-  }
-
-  #writeOpening(windowIncrement: number): void {
-    const { output } = this;
-    const settings = encodeSettings(this.settings, this.role);
-    let at = output.reserve(PREFACE.length + FRAME_HEADER_BYTES + settings.length + SHORT_FRAME_BYTES);
-    if (this.role === 'client') at += PREFACE.copy(output.slab, at);
-    at = putFrameHeader(output.slab, at, settings.length, SETTINGS, 0, 0);
-    at += settings.copy(output.slab, at);
-    if (windowIncrement > 0) at = putWindowUpdate(output.slab, at, 0, windowIncrement);
-    output.wrote(at);
   }
 
   // ── credit ──
@@ -235,9 +156,10 @@ export class Session implements StreamOwner {
     const { initialWindowSize, headerTableSize } = peer;
     applySettings(peer, payload, start, end, this.role === 'client');
     this.sender.peerMaxFrame = peer.maxFrameSize;
-    if (peer.headerTableSize < Math.min(headerTableSize, HEADER_TABLE_BYTES)) this.#tableUpdateDue = true;
-    const { output } = this;
-    output.wrote(putSettingsAck(output.slab, output.reserve(FRAME_HEADER_BYTES)));
+    this.control.peerMaxFrame = peer.maxFrameSize;
+    if (peer.headerTableSize < Math.min(headerTableSize, HEADER_TABLE_BYTES))
+      this.control.tableUpdateDue = true;
+    this.control.settingsAck();
     const change = peer.initialWindowSize - initialWindowSize;
     if (change !== 0) this.#changeSendWindows(change);
     if (this.state !== 'opening') return;
@@ -271,10 +193,11 @@ export class Session implements StreamOwner {
   }
 
   takeGoaway(lastStreamId: number, code: number): void {
-    if (this.state !== 'closed') this.state = 'draining';
+    this.state = 'draining';
+    this.events.onGoaway(code, lastStreamId);
+    // The peer has not looked at them and never will: they may be tried elsewhere (§8.7).
     for (const stream of this.streams.values())
       if (this.role === 'client' && stream.id > lastStreamId) stream.terminate(H2Code.REFUSED_STREAM, 'peer');
-    this.events.onGoaway(code, lastStreamId);
     // Both are leaving: no request can be under way any more that would have to be served.
     if (this.#draining === 'announced') this.#stopAccepting(H2Code.NO_ERROR);
     else this.#finishIfIdle();
@@ -303,7 +226,7 @@ export class Session implements StreamOwner {
       // RFC 9113 §6.8: requests may be under way; they are served, and the PING tells when there are no more.
       this.#draining = 'announced';
       this.#writeGoaway(MAX_31_BIT, code);
-      this.#writePing(false, 0, SHUTDOWN_PING);
+      this.control.ping(false, 0, SHUTDOWN_PING);
     } else this.#stopAccepting(code);
   }
 

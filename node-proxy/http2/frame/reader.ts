@@ -18,18 +18,13 @@ import {
   FLAG_END_HEADERS,
   FLAG_PADDED,
   FRAME_HEADER_BYTES,
-  GOAWAY,
   H2Code,
   HEADERS,
-  PING,
   PREFACE,
-  PRIORITY,
-  PUSH_PROMISE,
-  RST_STREAM,
   SETTINGS,
-  WINDOW_UPDATE,
 } from '../constants.ts';
 import { Violation } from '../error.ts';
+import { wantedBytes, wrongSize, wrongStream } from './shape.ts';
 
 /** Receives frames in order; may throw a Violation, or call {@link FrameReader.stop}. */
 export interface FrameSink {
@@ -51,8 +46,6 @@ const STOPPED = 5;
 const OPENING = 6;
 
 const EMPTY = Buffer.alloc(0);
-/** Of a GOAWAY only the two numbers and some of the debug data are of interest. */
-const GOAWAY_KEPT_BYTES = 8 + 256;
 
 export class FrameReader {
   readonly #sink: FrameSink;
@@ -172,7 +165,7 @@ export class FrameReader {
     this.#type = type;
     this.#flags = flags;
     this.#streamId = streamId;
-    if (length > this.#maxFrameSize) throw this.#wrongSize();
+    if (length > this.#maxFrameSize) throw wrongSize(this.#type, this.#length);
     if (this.#unfinished !== 0 || this.#first || type === CONTINUATION) this.#checkOrder();
     if (type === DATA) this.#beginData();
     else this.#beginOther();
@@ -192,10 +185,10 @@ export class FrameReader {
 
   #beginData(): void {
     const length = this.#length;
-    if (this.#streamId === 0) throw this.#wrongStream();
+    if (this.#streamId === 0) throw wrongStream(this.#type, this.#streamId);
     this.#padding = 0;
     if ((this.#flags & FLAG_PADDED) !== 0) {
-      if (length === 0) throw this.#wrongSize();
+      if (length === 0) throw wrongSize(this.#type, this.#length);
       this.#mode = PAD_LENGTH;
       this.#sink.dataBegins(this.#streamId, length, this.#flags);
       return;
@@ -232,55 +225,16 @@ export class FrameReader {
   }
 
   #beginOther(): void {
-    const kept = this.#keptBytes();
-    if (kept === 0) {
+    const type = this.#type;
+    const wanted = wantedBytes(type, this.#length, this.#flags, this.#streamId, this.#maxHeaderBytes);
+    if (type === HEADERS || type === CONTINUATION)
+      this.#unfinished = (this.#flags & FLAG_END_HEADERS) === 0 ? this.#streamId : 0;
+    if (wanted === 0) {
       this.#deliver(EMPTY, 0, 0);
       return;
     }
-    this.#left = kept;
+    this.#left = wanted;
     this.#mode = GATHER;
-  }
-
-  /** Checks length and stream of the frame, and says how much of its payload is wanted. */
-  #keptBytes(): number {
-    const length = this.#length;
-    const onConnection = this.#streamId === 0;
-    switch (this.#type) {
-      case HEADERS:
-      case CONTINUATION:
-        if (onConnection) throw this.#wrongStream();
-        if (length > this.#maxHeaderBytes)
-          throw new Violation(H2Code.ENHANCE_YOUR_CALM, `a header block of ${length} bytes or more`);
-        this.#unfinished = (this.#flags & FLAG_END_HEADERS) === 0 ? this.#streamId : 0;
-        return length;
-      case RST_STREAM:
-        if (length !== 4) throw this.#wrongSize();
-        if (onConnection) throw this.#wrongStream();
-        return length;
-      case WINDOW_UPDATE:
-        if (length !== 4) throw this.#wrongSize();
-        return length;
-      case SETTINGS:
-        if (length % 6 !== 0 || ((this.#flags & FLAG_ACK) !== 0 && length !== 0)) throw this.#wrongSize();
-        if (!onConnection) throw this.#wrongStream();
-        return length;
-      case PING:
-        if (length !== 8) throw this.#wrongSize();
-        if (!onConnection) throw this.#wrongStream();
-        return length;
-      case GOAWAY:
-        if (length < 8) throw this.#wrongSize();
-        if (!onConnection) throw this.#wrongStream();
-        return Math.min(length, GOAWAY_KEPT_BYTES);
-      case PRIORITY:
-        // A wrong length is the stream's error only (§6.3); the priority itself is of no use.
-        if (onConnection) throw this.#wrongStream();
-        return 0;
-      case PUSH_PROMISE:
-        throw new Violation(H2Code.PROTOCOL_ERROR, 'PUSH_PROMISE, though push is off');
-      default:
-        return 0;
-    }
   }
 
   #gather(chunk: Buffer, at: number, end: number): number {
@@ -306,13 +260,5 @@ export class FrameReader {
     this.#left = this.#length - (end - start);
     this.#mode = this.#left > 0 ? SKIP : HEAD;
     this.#sink.frame(this.#type, this.#flags, this.#streamId, payload, start, end);
-  }
-
-  #wrongSize(): Violation {
-    return new Violation(H2Code.FRAME_SIZE_ERROR, `frame type ${this.#type} of ${this.#length} bytes`);
-  }
-
-  #wrongStream(): Violation {
-    return new Violation(H2Code.PROTOCOL_ERROR, `frame type ${this.#type} on stream ${this.#streamId}`);
   }
 }

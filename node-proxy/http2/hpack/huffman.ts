@@ -7,7 +7,6 @@ import { H2Code } from '../constants.ts';
 import { Violation } from '../error.ts';
 
 const EOS = 256;
-const MAX_CODE_BITS = 30;
 
 /** Code length in bits of the symbols 0 to 255 and EOS, as `length` or `length x repetitions`. */
 const LENGTHS = `13 23 28x7 24 30 28x2 30 28x8 30 28x9 6 10x2 12 13 6 8 11 10x2 8 11 8 6x3 5x3 6x7 7 8 15 6 12 10
@@ -74,14 +73,12 @@ export function canonicalCodes(): { symbol: number; code: number; length: number
     const [length, repetitions = '1'] = item.split('x');
     return Array<number>(Number(repetitions)).fill(Number(length));
   });
-  const codes: { symbol: number; code: number; length: number }[] = [];
-  let code = 0;
-  for (let length = 1; length <= MAX_CODE_BITS; length++) {
-    lengths.forEach((l, symbol) => {
-      if (l === length) codes.push({ symbol, code: code++, length });
-    });
-    code *= 2;
-  }
+  const codes = lengths.map((length, symbol) => ({ symbol, code: 0, length }));
+  codes.sort((a, b) => a.length - b.length || a.symbol - b.symbol);
+  codes.reduce((before, next) => {
+    next.code = (before.code + 1) * 2 ** (next.length - before.length);
+    return next;
+  });
   return codes;
 }
 
