@@ -17,6 +17,9 @@ export function addAuthorityCommands(program: Command, terminal: Terminal, clien
   ca.command('status')
     .description('Show the roots that the mesh trusts, and which one signs')
     .action(async () => show(await client().json<AuthorityStatus>(['ca'])));
+  ca.command('roots')
+    .description('Print the roots that are trusted now, as PEM: what a new node is given')
+    .action(async () => terminal.out((await client().ask(['ca', 'roots'])).body.trimEnd()));
   ca.command('rotate')
     .description('Begin to replace the root; nothing is interrupted')
     .action(async () => show(await client().json<AuthorityStatus>(['ca', 'rotate'], { method: 'POST' })));

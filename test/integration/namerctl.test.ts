@@ -249,7 +249,12 @@ test('the authority is shown and its root replaced', async t => {
     (await ctl('ca status')).out,
     /^trust domain demo\.mesh, root made by namerd\nPHASE .*\nsigning /,
   );
+  assert.match(
+    (await ctl('ca roots')).out,
+    /^-----BEGIN CERTIFICATE-----\n[^-]*-----END CERTIFICATE-----\n$/,
+  );
   assert.match((await ctl('ca rotate')).out, /incoming/);
+  assert.equal((await ctl('ca roots')).out.match(/BEGIN/g)?.length, 2);
   const again = await ctl('ca rotate');
   assert.equal(again.code, 1);
   assert.match(again.err, /^namerctl: /);
