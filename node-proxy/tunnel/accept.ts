@@ -7,9 +7,12 @@ import type { WorkerContext } from './context.ts';
 import { ConnectionRefused } from './failure.ts';
 import type { LocalPod } from './local-pod.ts';
 
-/** @throws ConnectionRefused when the pod or the proxy takes no more connections. */
-export function admit(pod: LocalPod, { limits, draining }: WorkerContext): void {
-  if (draining) throw new ConnectionRefused('draining', 'this proxy is shutting down');
+/**
+ * A proxy that is shutting down still serves what reaches it: its listeners are closed and its tunnels said
+ * GOAWAY, so that can only be what was under way before.
+ * @throws ConnectionRefused when the pod takes no more connections.
+ */
+export function admit(pod: LocalPod, { limits }: WorkerContext): void {
   if (pod.openConnections > limits.connectionsPerPod) {
     throw new ConnectionRefused(
       'connection_limit',

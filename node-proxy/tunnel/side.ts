@@ -72,11 +72,13 @@ export class SocketSide implements Side {
   }
 }
 
-/** Ends a socket with RST. */
+/** Ends a socket with RST; after our own half-close that is no longer possible, and a close has to do. */
 export function resetSocket(socket: Socket): void {
   if (socket.destroyed) return;
   socket.on('error', ignore);
-  socket.resetAndDestroy();
+  // libuv refuses to reset a socket that is shutting down, and Node then leaves its handle open for ever.
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** RFC 9113 §7 */
