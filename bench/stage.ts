@@ -62,6 +62,8 @@ export async function buildStage(options: StageOptions): Promise<Stage> {
     mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
     const nodes = await layWire(2);
     const registry = join(FOLDER, 'registry');
+    // namerd starts before the first document is in it.
+    mkdirSync(registry);
     const mesh = options.peersOnly ? [] : await startMesh(nodes, registry, options, scope);
     const chained = ({ index }: NodeGround) => chainEnd(mesh[index - 1]);
     const cluster = await Cluster.create({ folder: FOLDER, registry, services: SERVICES, nodes, chained });
@@ -119,7 +121,7 @@ function chainEnd(proxy: NodeProxy | undefined): {
   folders: readonly string[];
 } {
   if (proxy === undefined) return { plugins: [], folders: [] };
-  const plugin = { type: CNI_TYPE, socket: proxy.socket, excludeNamespaces: [PLAIN] };
+  const plugin = { type: CNI_TYPE, socket: proxy.socket, excludedNamespaces: [PLAIN] };
   return { plugins: [plugin], folders: [CNI_FOLDER] };
 }
 

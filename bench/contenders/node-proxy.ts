@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { Child } from '../../deploy/demo/ground/child.ts';
 import type { NodeGround } from '../../deploy/demo/ground/wire.ts';
 import { ask } from '../../deploy/demo/mesh/http.ts';
-import type { Namerd } from '../../deploy/demo/mesh/namerd.ts';
+import { type Namerd, TRUST_DOMAIN } from '../../deploy/demo/mesh/namerd.ts';
 
 const MAIN = join(dirname(dirname(import.meta.dirname)), 'node-proxy/main.ts');
 const ADMIN_PORT = 9990;
@@ -38,6 +38,7 @@ export class NodeProxy {
     this.socket = join(folder, 'node.sock');
     const config = {
       node: node.name,
+      trustDomain: TRUST_DOMAIN,
       namerd: {
         address: namerd.meshAddress,
         rootsFile: namerd.rootsFile,
