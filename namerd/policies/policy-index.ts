@@ -26,10 +26,15 @@ export interface AppliedPolicies {
 const SCOPES: readonly Scope[] = ['mesh', 'namespace', 'workload'];
 const ACTIONS = ['DENY', 'ALLOW', 'AUDIT'] as const;
 
+interface NamespacePolicies {
+  readonly whole: readonly PolicyResource[];
+  readonly selecting: readonly PolicyResource[];
+}
+
 export class PolicyIndex {
   readonly #meshNamespace: string;
   readonly #wholeMesh: readonly PolicyResource[];
-  readonly #byNamespace: ReadonlyMap<string, readonly PolicyResource[]>;
+  readonly #byNamespace: ReadonlyMap<string, NamespacePolicies>;
 
   /** @param policies sorted by key, so that equal sets give equal answers. */
   constructor(policies: Iterable<PolicyResource>, meshNamespace: string) {
@@ -37,7 +42,13 @@ export class PolicyIndex {
     const all = [...policies];
     this.#wholeMesh = all.filter(policy => this.scopeOf(policy) === 'mesh');
     const rest = all.filter(policy => this.scopeOf(policy) !== 'mesh');
-    this.#byNamespace = Map.groupBy(rest, policy => policy.metadata.namespace);
+    const groups = Map.groupBy(rest, policy => policy.metadata.namespace);
+    this.#byNamespace = new Map(
+      [...groups].map(([namespace, own]) => {
+        const whole = own.filter(policy => !isSelecting(policy));
+        return [namespace, { whole, selecting: own.filter(isSelecting) }];
+      }),
+    );
   }
 
   scopeOf({ metadata, value }: PolicyResource): Scope {
@@ -55,8 +66,9 @@ export class PolicyIndex {
 
   /** The policies that hold for the workload, the wider scope first. */
   #holding(workload: Governed): PolicyResource[] {
-    const own = this.#byNamespace.get(workload.namespace) ?? [];
-    const [selecting, whole] = [own.filter(isSelecting), own.filter(policy => !isSelecting(policy))];
+    const own = this.#byNamespace.get(workload.namespace);
+    if (own === undefined) return [...this.#wholeMesh];
+    const { whole, selecting } = own;
     return [...this.#wholeMesh, ...whole, ...selecting.filter(policy => selects(policy, workload))];
   }
 

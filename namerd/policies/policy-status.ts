@@ -17,6 +17,11 @@ export function policyStatus(
     meshNamespace,
   );
   const byNamespace = Map.groupBy(workloads, ({ workload }) => workload.namespace);
+  // Only policies that set the transport can be rivals, and only within a namespace.
+  const transports = Map.groupBy(
+    policies.flatMap(({ policy }) => (policy.value.transport === undefined ? [] : [policy])),
+    ({ metadata }) => metadata.namespace,
+  );
   return policies.map(({ key, policy }) => {
     const scope = index.scopeOf(policy);
     const candidates = byNamespace.get(policy.metadata.namespace) ?? [];
@@ -25,14 +30,8 @@ export function policyStatus(
       messages.push(`no workload is in namespace '${policy.metadata.namespace}'`);
     const selected = candidates.filter(({ workload }) => selects(policy, workload));
     if (scope === 'workload' && selected.length === 0) messages.push('the selector matches no workload');
-    messages.push(
-      ...rivals(
-        policy,
-        policies.map(({ policy }) => policy),
-        index,
-        selected,
-      ),
-    );
+    const others = transports.get(policy.metadata.namespace) ?? [];
+    messages.push(...rivals(policy, others, index, selected));
     return {
       kind: 'AuthorizationPolicy',
       key,
@@ -55,8 +54,6 @@ function rivals(
   const others = policies.filter(
     other =>
       other !== policy &&
-      other.value.transport !== undefined &&
-      other.metadata.namespace === policy.metadata.namespace &&
       index.scopeOf(other) === scope &&
       (scope !== 'workload' || selected.some(({ workload }) => selects(other, workload))),
   );

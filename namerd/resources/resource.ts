@@ -58,9 +58,9 @@ export function readResources(text: string, file: string): ReadResources {
   return { resources, problems: problems.list };
 }
 
-/** A Dtab made from its text, for interfaces that carry nothing else. */
-export function dtabResource(name: string, dtab: Dtab, text: string): DtabResource {
-  const metadata = { name, namespace: '', labels: {}, annotations: {}, resourceVersion: undefined };
+/** A Dtab made from its text, for interfaces that carry nothing else. @param before whose metadata it keeps */
+export function dtabResource(name: string, dtab: Dtab, text: string, before?: DtabResource): DtabResource {
+  const metadata = before?.metadata ?? { ...UNNAMED, name };
   return { kind: 'Dtab', metadata, spec: { dtab: text }, value: dtab };
 }
 

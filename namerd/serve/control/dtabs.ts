@@ -75,13 +75,13 @@ function watch({ documents }: Dtabs, ns: string, type: DtabType): Reply {
 }
 
 async function put(store: Dtabs, request: Request): Promise<Reply> {
-  const { name, dtab } = await readBody(request);
+  const { name, dtab } = await readBody(store, request);
   const { version } = await conditionalPut(store, name, dtab, request);
   return noContent(version);
 }
 
 async function create(store: Dtabs, request: Request): Promise<Reply> {
-  const { name, dtab } = await readBody(request);
+  const { name, dtab } = await readBody(store, request);
   return noContent(await store.create(name, dtab));
 }
 
@@ -90,10 +90,11 @@ async function remove(store: Dtabs, request: Request): Promise<Reply> {
   return noContent();
 }
 
-async function readBody(request: Request): Promise<{ name: string; dtab: DtabResource }> {
+async function readBody(store: Dtabs, request: Request): Promise<{ name: string; dtab: DtabResource }> {
   const { ns: name = '' } = request.params;
   const problem = dtabNamespaceProblem(name);
   if (problem !== undefined) throw new HttpError(400, problem);
   const { dtab, text } = readDtabBody(await request.text(), request.headers['content-type']);
-  return { name, dtab: dtabResource(name, dtab, text) };
+  const before = store.documents.current.get(name)?.value;
+  return { name, dtab: dtabResource(name, dtab, text, before) };
 }

@@ -27,13 +27,22 @@ export class DirectoryFiles {
     return this.#stamps.has(file);
   }
 
-  /** Everything that changed since the last call, in the order of names. @throws when the directory cannot be read */
-  async changes(): Promise<FileChange[]> {
+  /**
+   * What changed since it was last looked at, in the order of names.
+   * @param only look at these names only
+   * @throws when the directory cannot be read
+   */
+  async changes(only?: ReadonlySet<string>): Promise<FileChange[]> {
+    if (only !== undefined) return this.#changesOf([...only].filter(this.#isOurs));
     const files = (await readdir(this.#dir)).filter(this.#isOurs);
     const present = new Set(files);
     const gone = [...this.#stamps.keys()].filter(file => !present.has(file));
+    return this.#changesOf([...files, ...gone]);
+  }
+
+  async #changesOf(files: readonly string[]): Promise<FileChange[]> {
     const changes: FileChange[] = [];
-    for (const file of [...files, ...gone].sort()) {
+    for (const file of files.toSorted()) {
       const change = await this.changeOf(file);
       if (change !== undefined) changes.push(change);
     }

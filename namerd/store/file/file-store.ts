@@ -42,6 +42,8 @@ export interface FileStoreOptions<T> {
   limit?: number;
 }
 
+/** An editor writes a file in pieces; half of a dtab may be a good dtab. */
+const SETTLE_MS = 30;
 /** The key under which the directory itself has a problem. */
 const DIRECTORY = '';
 
@@ -78,14 +80,19 @@ export class FileStore<T> implements DocumentStore<T> {
       throw new StorageError(`the storage directory ${dir} cannot be used: ${messageOf(error)}`, error);
     }
     await store.refresh();
-    store.#unwatch = watchDirectory(dir, clock, () => store.refresh());
+    store.#unwatch = watchDirectory(dir, clock, names => store.refresh(names), SETTLE_MS);
+    // What changed between the reading and the watch.
+    await store.refresh();
     return store;
   }
 
-  /** Looks for files that changed. Never rejects: what is wrong shows in `problems`. */
-  async refresh(): Promise<void> {
+  /**
+   * Looks for files that changed. Never rejects: what is wrong shows in `problems`.
+   * @param only look at these names only
+   */
+  async refresh(only?: ReadonlySet<string>): Promise<void> {
     try {
-      await this.#turns.run(async () => this.#take(await this.#files.changes()));
+      await this.#turns.run(async () => this.#take(await this.#files.changes(only)));
       this.#good(DIRECTORY);
     } catch (error) {
       // The directory is gone or unreadable: that deletes nothing.
