@@ -303,8 +303,14 @@ export async function startNodeProxy(config: NodeProxyConfig): Promise<RunningPr
     const deadline = clock.monotonic() + config.drainSeconds * 1000;
     while (clock.monotonic() < deadline) {
       const reports = await workers.reports(SCRAPE_TIMEOUT_MS);
-      const open = reports.reduce((sum, report) => sum + (report?.openConnections ?? 0), 0);
-      if (open === 0) break;
+      // A tunnel that is still up may have a connection under way that nobody has counted yet.
+      const busy = reports.some(
+        report =>
+          report !== undefined &&
+          (report.openConnections > 0 ||
+            report.pods.some(({ tunnels }) => tunnels.inbound + tunnels.outbound > 0)),
+      );
+      if (!busy) break;
       await new Promise(resolve => setTimeout(resolve, 100));
     }
     await close();

@@ -18,6 +18,7 @@ import { Violation } from './error.ts';
 import { DEFAULT_LIMITS } from './floods.ts';
 import { FrameReader } from './frame/reader.ts';
 import { DEFAULT_SETTINGS } from './frame/settings.ts';
+import { sizeOf } from './hpack/dynamic-table.ts';
 import type { Header } from './hpack/header.ts';
 import { Receiver } from './receiver.ts';
 import type { Schedule } from './send/output.ts';
@@ -129,6 +130,9 @@ export class H2Connection {
     const session = this.#session;
     if (!this.canOpen) throw session.localError(this.#whyNot(), H2Code.REFUSED_STREAM);
     const list = 'bytes' in headers ? headers.headers : headers;
+    const bytes = list.reduce((sum, header) => sum + sizeOf(header), 0);
+    if (bytes > session.peer.maxHeaderListSize)
+      throw session.localError(`the peer takes no header list of ${bytes} bytes`);
     const id = session.nextId;
     session.writeHeaders(id, headers, endStream);
     session.nextId = id + 2;

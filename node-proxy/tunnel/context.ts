@@ -2,10 +2,10 @@
 
 import type { Clock } from '#base/clock.ts';
 import type { Resolver } from '../resolve/index.ts';
-import type { ConnectionHost } from './connection.ts';
-import type { Credentials } from './credentials.ts';
+import type { Credentials } from './hbone/credentials.ts';
 import type { TunnelLimits } from './limits.ts';
 import type { LocalPod } from './local-pod.ts';
+import type { ConnectionHost } from './relay/connection.ts';
 
 export interface WorkerContext extends ConnectionHost {
   clock: Clock;

@@ -3,7 +3,7 @@
 import { Socket } from 'node:net';
 import { closeFd, connectingSocketIn, type Netns } from '../kernel/index.ts';
 import { ConnectionRefused, refusalOf } from './failure.ts';
-import { PROXY_MARK } from './hbone.ts';
+import { PROXY_MARK } from './hbone/wire.ts';
 
 export interface DialTarget {
   ip: string;

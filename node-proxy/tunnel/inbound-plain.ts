@@ -3,14 +3,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { canonicalIp, formatEndpoint } from '#base/net.ts';
 import { admit, originalOf } from './accept.ts';
-import { Connection } from './connection.ts';
 import type { WorkerContext } from './context.ts';
 import { ConnectionRefused, refusalOf } from './failure.ts';
-import type { FlowLabels } from './flow.ts';
-import { INBOUND_PLAIN_PORT } from './hbone.ts';
+import { INBOUND_PLAIN_PORT } from './hbone/wire.ts';
 import { enter } from './inbound.ts';
 import type { LocalPod } from './local-pod.ts';
-import { resetSocket, SocketSide } from './side.ts';
+import { Connection } from './relay/connection.ts';
+import type { FlowLabels } from './relay/flow.ts';
+import { resetSocket, SocketSide } from './relay/side.ts';
 
 export function servePlain(pod: LocalPod, context: WorkerContext): Server {
   return createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, socket => {

@@ -5,12 +5,12 @@
  */
 
 import { ipBytes } from '#base/net.ts';
-import type { Connection } from './connection.ts';
 import { dial } from './dial.ts';
 import { ConnectionRefused } from './failure.ts';
-import { OWN_PORTS } from './hbone.ts';
+import { OWN_PORTS } from './hbone/wire.ts';
 import type { LocalPod } from './local-pod.ts';
-import { SocketSide } from './side.ts';
+import type { Connection } from './relay/connection.ts';
+import { SocketSide } from './relay/side.ts';
 
 export interface InboundCaller {
   /** SPIFFE id, or '' for plaintext. */

@@ -2,7 +2,7 @@
 
 import type { Netns } from '../kernel/index.ts';
 import type { Authorizer } from './authorize.ts';
-import type { Connection } from './connection.ts';
+import type { Reason } from './failure.ts';
 
 export interface PodIdentity {
   /** Stable for the life of the pod's network namespace. */
@@ -17,13 +17,20 @@ export interface PodIdentity {
   ips: readonly string[];
 }
 
+/** An open connection that a pod is responsible for. */
+export interface OpenConnection {
+  /** Judges it again; true also for connections that other pods judge. */
+  stillAllowed(authorizer: Authorizer): boolean;
+  breakOff(reason: Reason): void;
+}
+
 export class LocalPod {
   readonly who: PodIdentity;
   /** Owned by whoever made this object. */
   readonly netns: Netns;
   /** Replaced as a whole when policies change. */
   authorizer: Authorizer;
-  readonly #open = new Set<Connection>();
+  readonly #open = new Set<OpenConnection>();
 
   constructor(who: PodIdentity, netns: Netns, authorizer: Authorizer) {
     this.who = who;
@@ -35,11 +42,11 @@ export class LocalPod {
     return this.#open.size;
   }
 
-  add(connection: Connection): void {
+  add(connection: OpenConnection): void {
     this.#open.add(connection);
   }
 
-  remove(connection: Connection): void {
+  remove(connection: OpenConnection): void {
     this.#open.delete(connection);
   }
 

@@ -8,17 +8,17 @@ import { canonicalIp, formatEndpoint } from '#base/net.ts';
 import type { Endpoint, NoEndpoint } from '../balance/index.ts';
 import type { Target } from '../resolve/index.ts';
 import { admit, originalOf } from './accept.ts';
-import { Connection } from './connection.ts';
 import type { WorkerContext } from './context.ts';
 import { dial, startDial } from './dial.ts';
 import { ConnectionRefused, refusalOf } from './failure.ts';
-import type { FlowLabels } from './flow.ts';
-import { connectHeaders, formatBaggage, formatForwarded, HBONE_PORT, OUTBOUND_PORT } from './hbone.ts';
+import { Tunnel } from './hbone/tunnel.ts';
+import { TunnelPool } from './hbone/tunnel-pool.ts';
+import { connectHeaders, formatBaggage, formatForwarded, HBONE_PORT, OUTBOUND_PORT } from './hbone/wire.ts';
 import { enter } from './inbound.ts';
 import type { LocalPod } from './local-pod.ts';
-import { resetSocket, type Side, SocketSide } from './side.ts';
-import { Tunnel } from './tunnel.ts';
-import { TunnelPool } from './tunnel-pool.ts';
+import { Connection } from './relay/connection.ts';
+import type { FlowLabels } from './relay/flow.ts';
+import { resetSocket, type Side, SocketSide } from './relay/side.ts';
 
 export class OutboundServer {
   readonly server: Server;

@@ -14,7 +14,7 @@ import {
   TRUST_DOMAIN,
   TunnelRig,
   tryAsk,
-} from '../../lib/tunnel-rig.ts';
+} from './rig.ts';
 
 const HOUR = 3_600_000;
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { netnsUnavailable } from '../../lib/netns.ts';
-import { ask, echo, ended, TunnelRig, tryAsk } from '../../lib/tunnel-rig.ts';
+import { ask, echo, ended, TunnelRig, tryAsk } from './rig.ts';
 
 describe('the ways of a connection', { skip: netnsUnavailable() }, () => {
   let rig: TunnelRig;

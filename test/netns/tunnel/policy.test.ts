@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { Policy } from '#api';
 import { netnsUnavailable } from '../../lib/netns.ts';
-import { ask, echo, ended, eventually, PERMISSIVE, TunnelRig, tryAsk } from '../../lib/tunnel-rig.ts';
+import { ask, echo, ended, eventually, PERMISSIVE, TunnelRig, tryAsk } from './rig.ts';
 
 const only = (...identities: string[]): Policy => ({
   id: 'shop/only',

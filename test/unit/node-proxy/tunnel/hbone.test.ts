@@ -7,7 +7,7 @@ import {
   formatForwarded,
   parseAuthority,
   workloadOfBaggage,
-} from '../../../../node-proxy/tunnel/hbone.ts';
+} from '../../../../node-proxy/tunnel/hbone/wire.ts';
 
 describe('the authority of a CONNECT', () => {
   for (const [text, target] of [

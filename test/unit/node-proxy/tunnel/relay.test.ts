@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Relay, type RelayEnd } from '../../../../node-proxy/tunnel/relay.ts';
-import type { Side, SideEvents } from '../../../../node-proxy/tunnel/side.ts';
+import { Relay, type RelayEnd } from '../../../../node-proxy/tunnel/relay/relay.ts';
+import type { Side, SideEvents } from '../../../../node-proxy/tunnel/relay/side.ts';
 
 class FakeSide implements Side {
   events: SideEvents | undefined;

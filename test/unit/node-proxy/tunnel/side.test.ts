@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { it } from 'node:test';
-import { resetSocket } from '../../../../node-proxy/tunnel/side.ts';
+import { resetSocket } from '../../../../node-proxy/tunnel/relay/side.ts';
 
 it('a reset after our own half-close closes the socket (its handle used to stay open for ever)', async () => {
   const server = createServer(socket => socket.on('error', () => {}).resume());

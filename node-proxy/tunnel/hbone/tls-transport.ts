@@ -1,7 +1,7 @@
 /** Joins a TLS socket to an HTTP/2 connection: the only place where the two meet. */
 
 import type { TLSSocket } from 'node:tls';
-import type { H2Connection, H2Transport } from '../http2/index.ts';
+import type { H2Connection, H2Transport } from '../../http2/index.ts';
 
 /** @param make builds the connection on the transport; it may write at once. */
 export function bindTransport(tls: TLSSocket, make: (transport: H2Transport) => H2Connection): H2Connection {

@@ -14,13 +14,17 @@ import {
   type H2Stream,
   type Header,
   type StreamEvents,
-} from '../http2/index.ts';
-import { admit } from './accept.ts';
-import { Connection } from './connection.ts';
-import type { WorkerContext } from './context.ts';
+} from '../../http2/index.ts';
+import { admit } from '../accept.ts';
+import type { WorkerContext } from '../context.ts';
+import { ConnectionRefused, type Reason, refusalOf } from '../failure.ts';
+import { enter } from '../inbound.ts';
+import type { LocalPod } from '../local-pod.ts';
+import { Connection } from '../relay/connection.ts';
+import type { FlowLabels } from '../relay/flow.ts';
+import { StreamSide } from '../relay/side.ts';
 import type { ServerMaterial } from './credentials.ts';
-import { ConnectionRefused, type Reason, refusalOf } from './failure.ts';
-import type { FlowLabels } from './flow.ts';
+import { bindTransport } from './tls-transport.ts';
 import {
   H2_SETTINGS,
   PING_EVERY_MS,
@@ -28,11 +32,7 @@ import {
   parseAuthority,
   TLS_OPTIONS,
   workloadOfBaggage,
-} from './hbone.ts';
-import { enter } from './inbound.ts';
-import type { LocalPod } from './local-pod.ts';
-import { StreamSide } from './side.ts';
-import { bindTransport } from './tls-transport.ts';
+} from './wire.ts';
 
 export class HboneServer {
   readonly server: Server;

@@ -11,7 +11,7 @@ import {
   OUTBOUND_PORT,
   PROXY_MARK,
 } from '#capture';
-import type { Header } from '../http2/index.ts';
+import type { Header } from '../../http2/index.ts';
 
 export { HBONE_PORT, INBOUND_PLAIN_PORT, OUTBOUND_PORT, PROXY_MARK };
 

@@ -5,7 +5,7 @@
 
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { TrustState } from '#api';
-import { TLS_OPTIONS } from './hbone.ts';
+import { TLS_OPTIONS } from './wire.ts';
 
 export interface Credential {
   identity: string;

@@ -3,11 +3,11 @@
  * its line in the access log. Also the relay's meter.
  */
 
-import type { Endpoint } from '../balance/endpoint.ts';
-import type { Authorizer, Caller, Decision } from './authorize.ts';
-import type { ConnectionRefused, Reason } from './failure.ts';
+import type { Endpoint } from '../../balance/endpoint.ts';
+import type { Authorizer, Caller, Decision } from '../authorize.ts';
+import type { ConnectionRefused, Reason } from '../failure.ts';
+import type { LocalPod, OpenConnection } from '../local-pod.ts';
 import type { AccessEntry, Edge, EdgeTable, FlowLabels } from './flow.ts';
-import type { LocalPod } from './local-pod.ts';
 import { Relay, type RelayEnd, type RelayMeter } from './relay.ts';
 import type { Side } from './side.ts';
 
@@ -29,7 +29,7 @@ export interface ConnectionStart {
   destination: string;
 }
 
-export class Connection implements RelayMeter {
+export class Connection implements RelayMeter, OpenConnection {
   readonly start: ConnectionStart;
   readonly #host: ConnectionHost;
   readonly #startedMs: number;

@@ -3,9 +3,9 @@
  * tunnel at a time is made per peer while others wait for it; a further one when all are full.
  */
 
-import type { Header } from '../http2/index.ts';
-import { ConnectionRefused } from './failure.ts';
-import type { StreamSide } from './side.ts';
+import type { Header } from '../../http2/index.ts';
+import { ConnectionRefused } from '../failure.ts';
+import type { StreamSide } from '../relay/side.ts';
 import type { Tunnel } from './tunnel.ts';
 
 export interface PoolLimits {

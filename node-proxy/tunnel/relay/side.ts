@@ -4,7 +4,7 @@
  */
 
 import type { Socket } from 'node:net';
-import type { H2Stream, StreamEvents } from '../http2/index.ts';
+import type { H2Stream, StreamEvents } from '../../http2/index.ts';
 
 export interface SideEvents {
   /** The chunk may be kept. */

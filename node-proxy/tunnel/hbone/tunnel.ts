@@ -16,11 +16,11 @@ import {
   type H2Stream,
   type Header,
   type StreamEvents,
-} from '../http2/index.ts';
-import { ConnectionRefused, refusalOf } from './failure.ts';
-import { H2_SETTINGS, PING_EVERY_MS, PONG_WITHIN_MS, TLS_OPTIONS } from './hbone.ts';
-import { StreamSide } from './side.ts';
+} from '../../http2/index.ts';
+import { ConnectionRefused, refusalOf } from '../failure.ts';
+import { StreamSide } from '../relay/side.ts';
 import { bindTransport } from './tls-transport.ts';
+import { H2_SETTINGS, PING_EVERY_MS, PONG_WITHIN_MS, TLS_OPTIONS } from './wire.ts';
 
 export interface TunnelOptions {
   /** A socket that is connecting, or connected, to the peer's HBONE port. */

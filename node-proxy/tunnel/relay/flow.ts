@@ -1,6 +1,6 @@
 /** What the data path says about itself. The data path defines it; observe/ counts and writes it. */
 
-import type { Reason } from './failure.ts';
+import type { Reason } from '../failure.ts';
 import type { RelayEnd } from './relay.ts';
 
 /** How the bytes travelled between the nodes. */

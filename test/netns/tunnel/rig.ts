@@ -10,12 +10,12 @@ import type { Socket } from 'node:net';
 import type { AddressState, Policy, Replica, Transport } from '#api';
 import { type Clock, systemClock } from '#base/clock.ts';
 import { Capture, captureRules } from '#capture';
-import { openPodSockets } from '../../node-proxy/pods/pod-sockets.ts';
-import { type AccessEntry, DEFAULT_LIMITS, type TunnelLimits } from '../../node-proxy/tunnel/index.ts';
-import type { FromWorker, PodSpec, WorkerStart } from '../../node-proxy/workers/messages.ts';
-import { TunnelWorker } from '../../node-proxy/workers/tunnel-worker.ts';
-import { type Authority, leaf, rootAuthority } from './authority.ts';
-import { NetnsLab, type TestNetns } from './netns.ts';
+import { openPodSockets } from '../../../node-proxy/pods/pod-sockets.ts';
+import { type AccessEntry, DEFAULT_LIMITS, type TunnelLimits } from '../../../node-proxy/tunnel/index.ts';
+import type { FromWorker, PodSpec, WorkerStart } from '../../../node-proxy/workers/messages.ts';
+import { TunnelWorker } from '../../../node-proxy/workers/tunnel-worker.ts';
+import { type Authority, leaf, rootAuthority } from '../../lib/authority.ts';
+import { NetnsLab, type TestNetns } from '../../lib/netns.ts';
 
 export const TRUST_DOMAIN = 'mesh.test';
 export const PERMISSIVE: Transport = { mode: 'permissive', ports: {} };
