@@ -67,6 +67,7 @@ export class H2Connection {
       { maxFrameSize: settings.maxFrameSize, maxHeaderBytes: limits.headerBlockBytes },
       options.role === 'server',
     );
+    this.#session.stopReading = () => this.#reader.stop();
   }
 
   get state(): ConnectionState {
@@ -75,6 +76,11 @@ export class H2Connection {
 
   get openStreams(): number {
     return this.#session.streams.size;
+  }
+
+  /** Bytes held for the peer: waiting for its windows or for the transport. */
+  get bufferedBytes(): number {
+    return this.#session.sender.queued + this.#session.output.pending;
   }
 
   /** Whether {@link H2Connection.request} would succeed. */
@@ -102,7 +108,6 @@ export class H2Connection {
       if (!(error instanceof Violation)) throw error;
       session.fail(error.h2Code, session.remoteError(error.h2Code, 'peer', error.message));
     }
-    if (this.state === 'closed') this.#reader.stop();
   }
 
   /** The transport takes bytes again after `write` returned false. */
@@ -119,7 +124,6 @@ export class H2Connection {
     const text = error === undefined ? 'the peer closed the transport' : 'the transport failed';
     const lost = session.remoteError(H2Code.INTERNAL_ERROR, 'transport', text, error);
     session.lose(clean ? undefined : lost, false);
-    this.#reader.stop();
   }
 
   /**
@@ -164,7 +168,6 @@ export class H2Connection {
   destroy(code?: number): void {
     if (code === undefined) this.#session.lose(undefined, true);
     else this.#session.fail(code, undefined);
-    this.#reader.stop();
   }
 
   #whyNot(): string {

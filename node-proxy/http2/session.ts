@@ -57,6 +57,8 @@ export class Session implements StreamOwner {
   readonly streams = new Map<number, Stream>();
   readonly peer: PeerSettings = initialPeerSettings();
   state: ConnectionState = 'opening';
+  /** Stops the reader: nothing is taken in any more, not even the rest of the present input. */
+  stopReading: () => void = () => {};
   /** Client: the id of our next stream. */
   nextId = 1;
   /** Server: the highest stream of the peer so far. */
@@ -240,7 +242,7 @@ export class Session implements StreamOwner {
   #finishIfIdle(): void {
     if (this.state !== 'draining' || this.streams.size > 0 || this.#draining === 'announced') return;
     if (!this.#saidGoaway) this.#writeGoaway(this.lastPeerId, H2Code.NO_ERROR);
-    this.state = 'closed';
+    this.#close();
     this.output.finish();
     this.events.onClosed(undefined);
   }
@@ -248,7 +250,7 @@ export class Session implements StreamOwner {
   /** A rule was broken, or the user gave up: tell the peer, end everything. */
   fail(code: number, error: H2Error | undefined): void {
     if (this.state === 'closed') return;
-    this.state = 'closed';
+    this.#close();
     this.#writeGoaway(this.lastPeerId, code);
     this.output.finish();
     this.#endStreams(code, error);
@@ -257,10 +259,15 @@ export class Session implements StreamOwner {
   /** The transport is gone, or has to go at once. */
   lose(error: H2Error | undefined, abort: boolean): void {
     if (this.state === 'closed') return;
-    this.state = 'closed';
+    this.#close();
     if (abort) this.output.abort();
     else this.output.drop();
     this.#endStreams(error?.h2Code ?? H2Code.CANCEL, error);
+  }
+
+  #close(): void {
+    this.state = 'closed';
+    this.stopReading();
   }
 
   #endStreams(code: number, error: H2Error | undefined): void {
