@@ -2,9 +2,9 @@
 
 import type { Command } from 'commander';
 import type { ApiClient } from './api-client.ts';
-import { type DentryJson, plainDtab, prettyDtab, readDtabInput } from './dtab-text.ts';
 import { readInput } from './input.ts';
 import { type Terminal, UsageError } from './terminal.ts';
+import { type DentryJson, plainDtab, prettyDtab, readDtabInput } from './text/dtab-text.ts';
 
 /** @param client made when a command runs, from its flags. */
 export function addDtabCommands(program: Command, terminal: Terminal, client: () => ApiClient): void {

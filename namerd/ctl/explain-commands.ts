@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { parseDtab, parsePath } from '#names';
 import type { ApiClient } from './api-client.ts';
 import type { Terminal } from './terminal.ts';
-import { type TreeJson, treeText } from './tree-text.ts';
+import { type TreeJson, treeText } from './text/tree-text.ts';
 
 interface Flags {
   namespace: string;

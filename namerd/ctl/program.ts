@@ -4,9 +4,10 @@ import { Command, CommanderError } from 'commander';
 import { MeshError, messageOf } from '#base/errors.ts';
 import { ApiClient } from './api-client.ts';
 import { addAuthorityCommands } from './authority-commands.ts';
+import { addDocumentCommands } from './document-commands.ts';
 import { addDtabCommands } from './dtab-commands.ts';
 import { addExplainCommands } from './explain-commands.ts';
-import { addResourceCommands } from './resource-commands.ts';
+import { addObjectCommands } from './object-commands.ts';
 import { baseUrl, DEFAULT_BASE_URL, type SettingFlags } from './settings.ts';
 import { EXIT_FAILED, EXIT_USAGE, type Terminal, UsageError } from './terminal.ts';
 
@@ -27,7 +28,8 @@ export async function runNamerctl(args: readonly string[], terminal: Terminal): 
   const client = () => new ApiClient(baseUrl(program.opts<SettingFlags>(), terminal), terminal.fetch);
   addDtabCommands(program, terminal, client);
   addExplainCommands(program, terminal, client);
-  addResourceCommands(program, terminal, client);
+  addDocumentCommands(program, terminal, client);
+  addObjectCommands(program, terminal, client);
   addAuthorityCommands(program, terminal, client);
   try {
     await program.parseAsync([...args], { from: 'user' });

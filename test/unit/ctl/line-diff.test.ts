@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { diffLines, unifiedDiff } from '../../../namerd/ctl/line-diff.ts';
+import { diffLines, unifiedDiff } from '../../../namerd/ctl/text/line-diff.ts';
 
 const lines = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 30 });
 

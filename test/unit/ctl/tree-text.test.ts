@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { prettyDtab, readDtabInput } from '../../../namerd/ctl/dtab-text.ts';
-import { treeText } from '../../../namerd/ctl/tree-text.ts';
+import { prettyDtab, readDtabInput } from '../../../namerd/ctl/text/dtab-text.ts';
+import { treeText } from '../../../namerd/ctl/text/tree-text.ts';
 
 const dentry = { prefix: '/svc', dst: '9*/a & /b' };
 

@@ -1,7 +1,7 @@
 /** Dtabs as people read and write them. */
 
 import { type Dtab, parseDtab, showTree } from '#names';
-import { UsageError } from './terminal.ts';
+import { UsageError } from '../terminal.ts';
 
 export interface DentryJson {
   prefix: string;
