@@ -6,13 +6,13 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { networkInterfaces } from 'node:os';
-import { type AddressState, MeshClient, type NodeState, type TrustState } from '#api';
-import { systemClock } from '#base/clock.ts';
+import { MeshClient, type NodeState, type TrustState } from '#api';
+import { type Clock, delay, systemClock } from '#base/clock.ts';
 import { MeshError } from '#base/errors.ts';
 import { Scope } from '#base/lifecycle.ts';
 import { createLog, type Logger } from '#base/log.ts';
 import { canonicalIp } from '#base/net.ts';
-import { Cell } from '#base/watch.ts';
+import { Cell, type Dispose } from '#base/watch.ts';
 import { Capture } from '#capture';
 import { splitPem } from '#trust';
 import type { NodeProxyConfig } from './config.ts';
@@ -21,8 +21,7 @@ import { NodeIdentity } from './identity/node-identity.ts';
 import { hostNetns } from './kernel/index.ts';
 import { createAdmin } from './observe/admin.ts';
 import { NodeMetrics } from './observe/metrics.ts';
-import { NodeGauges } from './observe/node-gauges.ts';
-import { Readiness } from './observe/readiness.ts';
+import { NodeView } from './observe/node-view.ts';
 import { CaptureGuard } from './pods/capture-guard.ts';
 import { localApi } from './pods/local-api.ts';
 import { listenLocally } from './pods/local-server.ts';
@@ -32,7 +31,7 @@ import { Bindings } from './resolve/bindings.ts';
 import { LastGood } from './resolve/last-good.ts';
 import { WorkerPool } from './workers/worker-pool.ts';
 
-const SCRAPE_TIMEOUT_MS = 1_000;
+const DRAIN_LOOK_MS = 100;
 const CERTIFICATE_TIMEOUT_MS = 8_000;
 const WORKLOAD_TIMEOUT_MS = 5_000;
 const LEAVE_GRACE_MS = 10_000;
@@ -51,26 +50,42 @@ export async function startNodeProxy(config: NodeProxyConfig): Promise<RunningPr
   const log = createLog({ name: 'node-proxy', level: config.logLevel });
   const clock = systemClock;
   const scope = new Scope((name, error) => log.error({ err: error }, `closing ${name} failed`));
-  const readiness = new Readiness();
+  try {
+    return await assemble(config, log, clock, scope);
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+}
+
+async function assemble(
+  config: NodeProxyConfig,
+  log: Logger,
+  clock: Clock,
+  scope: Scope,
+): Promise<RunningProxy> {
+  // The way back from pods' namespaces, before anything enters one.
   hostNetns();
 
-  // What is known: from the disk first, then from namerd.
-  const lastGood = LastGood.read(config.stateDir, config.node, log);
-  const nodeState = new Cell<NodeState | undefined>(lastGood?.nodeState);
-  const roots = readRoots(config.namerd.rootsFile);
-  const trust = new Cell<TrustState>(lastGood?.trust ?? { trustDomain: config.trustDomain, roots });
-  const metrics = new NodeMetrics();
-
+  // === What is known: from the disk first, then from namerd ===
+  const saved = LastGood.read(config.stateDir, config.node, log);
+  const givenRoots = readRoots(config.namerd.rootsFile);
+  const nodeState = new Cell<NodeState | undefined>(saved?.nodeState);
+  const trust = new Cell<TrustState>(saved?.trust ?? { trustDomain: config.trustDomain, roots: givenRoots });
+  const allRoots = () => [...new Set([...trust.current.roots, ...givenRoots])];
+  const { host, port } = config.namerd;
   const client = new MeshClient({
-    host: config.namerd.host,
-    port: config.namerd.port,
+    host,
+    port,
     trustDomain: config.trustDomain,
-    roots: [...new Set([...trust.current.roots, ...roots])],
+    roots: allRoots(),
     clock,
     log,
   });
-  scope.add('mesh client', () => client.close());
+  scope.own('mesh client', client);
 
+  // === The data path ===
+  const metrics = new NodeMetrics();
   const workers = new WorkerPool({
     count: config.tunnelWorkers,
     start: {
@@ -88,12 +103,11 @@ export async function startNodeProxy(config: NodeProxyConfig): Promise<RunningPr
     onUnwatch: (worker, address) => bindings.unwatch(worker, address),
     onReset: worker => bindings.reset(worker),
   });
-  scope.add('workers', () => workers.close());
-
+  scope.own('workers', workers);
   const bindings = new Bindings(
     { watchAddress: (address, onState) => client.watch('address', address, onState) },
-    (worker, address, state: AddressState) => workers.bind(worker, address, state),
-    new Map(lastGood?.bindings ?? []),
+    (worker, address, state) => workers.bind(worker, address, state),
+    new Map(saved?.bindings ?? []),
     () => disk.changed(),
   );
   const disk = new LastGood(config.stateDir, clock, log, () => ({
@@ -104,9 +118,9 @@ export async function startNodeProxy(config: NodeProxyConfig): Promise<RunningPr
     trust: trust.current,
     bindings: bindings.snapshot(),
   }));
-  scope.add('last good snapshot', () => disk.close());
+  scope.own('last good snapshot', disk);
 
-  // Who we are, and who our pods are.
+  // === Who we are, and who our pods are ===
   const identity = new NodeIdentity({
     node: config.node,
     trustDomain: config.trustDomain,
@@ -116,7 +130,7 @@ export async function startNodeProxy(config: NodeProxyConfig): Promise<RunningPr
     log,
     onIssued: issued => trust.set(issued.trust),
   });
-  scope.add('node identity', () => identity.close());
+  scope.own('node identity', identity);
   const certificates = new Certificates({
     authority: client,
     clock,
@@ -124,8 +138,7 @@ export async function startNodeProxy(config: NodeProxyConfig): Promise<RunningPr
     onCredential: credential => workers.setCredential(credential),
     onForgotten: gone => workers.forgetCredential(gone),
   });
-  scope.add('certificates', () => certificates.close());
-
+  scope.own('certificates', certificates);
   const capture = await Capture.detect();
   const captureOptions = () => ({
     probeSources: config.probeSources === 'node' ? ownAddresses() : config.probeSources,
@@ -152,174 +165,98 @@ export async function startNodeProxy(config: NodeProxyConfig): Promise<RunningPr
         .catch(error => log.warn({ err: error }, 'namerd was not told which pods are enrolled'));
     },
   });
-  scope.add('pods', () => pods.close());
+  scope.own('pods', pods);
   const guard = new CaptureGuard(capture, captureOptions, () => pods.inside(), clock, log);
-  scope.add('capture guard', () => guard.close());
+  scope.own('capture guard', guard);
 
-  scope.add(
+  // === What changes, and who is told ===
+  const follow = (name: string, dispose: Dispose) => scope.add(name, dispose);
+  let roots = trust.current.roots.join();
+  follow(
     'trust',
     trust.observe(state => {
       workers.setTrust(state);
-      client.setRoots([...new Set([...state.roots, ...roots])]);
+      client.setRoots(allRoots());
       disk.changed();
+      // New roots mean that old ones will go: nobody should be left with a certificate of one that has gone.
+      if (state.roots.join() !== roots) certificates.renewAll(RENEW_SPREAD_MS);
+      roots = state.roots.join();
     }),
   );
-  // New roots mean that old ones may go: nobody should be left with a certificate of one that has gone.
-  let knownRoots = trust.current.roots.join();
-  scope.add(
-    'root rotation',
-    trust.observe(state => {
-      if (state.roots.join() !== knownRoots) certificates.renewAll(RENEW_SPREAD_MS);
-      knownRoots = state.roots.join();
-    }),
-  );
-  scope.add(
+  follow(
     'node watch',
     client.watch('node', config.node, state => {
       nodeState.set(state);
       disk.changed();
     }),
   );
-  scope.add(
+  follow(
     'trust watch',
     client.watch('trust', '', state => {
       if (state !== undefined) trust.set(state);
     }),
   );
-  scope.add(
-    'status',
+  follow(
+    'namerd status',
     client.status.observe(({ state }) => {
       if (state === 'connected') certificates.retry();
     }),
   );
 
-  const staleSeconds = () => {
-    const { state, sinceMs } = client.status.current;
-    return state === 'connected' ? 0 : (clock.now() - sinceMs) / 1000;
-  };
-  const refreshReadiness = () => {
-    readiness.set(
-      'identity',
-      identity.problem === undefined ? undefined : `this node has not joined: ${identity.problem}`,
-    );
-    const stale = staleSeconds();
-    const never = nodeState.current === undefined;
-    readiness.set(
-      'namerd',
-      never || stale > config.staleAfterSeconds
-        ? `no word from namerd for ${Math.round(stale)} s`
-        : undefined,
-    );
-    const missing = certificates
-      .list()
-      .filter(({ notAfter }) => notAfter === undefined || notAfter < clock.now());
-    readiness.set(
-      'certificates',
-      missing.length === 0 ? undefined : `missing or expired: ${missing.map(m => m.identity).join(', ')}`,
-    );
-  };
-  const gauges = new NodeGauges(metrics);
-  const admin = createAdmin({
-    readiness: {
-      get ready() {
-        refreshReadiness();
-        return readiness.ready;
-      },
-      get blockers() {
-        return readiness.blockers;
-      },
-    } as Readiness,
-    log,
-    metrics: async () => {
-      const reports = await workers.reports(SCRAPE_TIMEOUT_MS);
-      const inside = pods.inside().length;
-      gauges.update({
-        workers: reports,
-        restarts: workers.restarts,
-        certificates: certificates.list(),
-        nodeNotAfter: identity.notAfter,
-        bindings: bindings.size,
-        staleSeconds: staleSeconds(),
-        pods: { inside, outside: pods.list().length - inside },
-        captureRepairs: guard.repairs,
-        captureFailures: guard.failures,
-      });
-      return { contentType: metrics.registry.contentType, text: await metrics.registry.metrics() };
-    },
-    dump: async () => ({
-      node: config.node,
-      namerd: client.status.current,
-      trust: { trustDomain: trust.current.trustDomain, roots: trust.current.roots.length },
-      certificates: certificates.list(),
-      pods: pods.list().map(pod => pod.describe()),
-      nodeState: nodeState.current,
-      workers: await workers.reports(SCRAPE_TIMEOUT_MS),
-      iptables: capture.iptables,
-    }),
+  // === Doors, opened last: pods of the process before come first, as their traffic waits for us ===
+  const { node, staleAfterSeconds } = config;
+  const view = new NodeView({
+    node,
+    staleAfterSeconds,
+    clock,
+    client,
+    nodeState,
+    trust,
+    identity,
+    certificates,
+    workers,
+    bindings,
+    pods,
+    guard,
+    capture,
+    metrics,
   });
-
-  readiness.block('start', 'starting');
   await workers.started();
   identity.start();
+  const admin = createAdmin({
+    log,
+    blockers: () => view.blockers(),
+    metrics: () => view.metrics(),
+    dump: () => view.dump(),
+  });
   await listen(admin, config.admin);
   scope.add('admin', () => closeServer(admin));
-  // Pods of the process before come first: their traffic waits for us.
   await pods.restore(readRecords(config.stateDir, log));
-  const local = await listenLocally(
-    config.socket,
-    localApi({
-      pods,
-      guard,
-      notReady: () =>
-        identity.problem === undefined ? undefined : `this node has not joined: ${identity.problem}`,
-      status: async () => {
-        refreshReadiness();
-        return {
-          node: config.node,
-          ready: readiness.ready,
-          blockers: Object.entries(readiness.blockers).map(([name, why]) => `${name}: ${why}`),
-          namerd: client.status.current.state,
-          pods: pods.list().map(pod => pod.describe()),
-          certificates: certificates.list(),
-        };
-      },
-    }),
-    log,
-  );
+  const api = localApi({ pods, guard, notReady: () => view.takesNoPods, status: async () => view.status() });
+  const local = await listenLocally(config.socket, api, log);
   scope.add('local socket', () => closeServer(local));
-  readiness.clear('start');
+  view.phase = 'running';
   log.info(
-    { node: config.node, pods: pods.inside().length, admin: config.admin, socket: config.socket },
+    { node, pods: pods.inside().length, admin: config.admin, socket: config.socket },
     'node-proxy runs',
   );
 
-  let draining: Promise<void> | undefined;
-  const close = () => scope.close();
   const drain = async () => {
-    readiness.block('drain', 'shutting down');
-    await Promise.all([closeServer(local), closeServer(admin)]);
+    view.phase = 'draining';
+    await closeServer(local);
     guard.close();
     workers.drain();
     const deadline = clock.monotonic() + config.drainSeconds * 1000;
-    while (clock.monotonic() < deadline) {
-      const reports = await workers.reports(SCRAPE_TIMEOUT_MS);
-      // A tunnel that is still up may have a connection under way that nobody has counted yet.
-      const busy = reports.some(
-        report =>
-          report !== undefined &&
-          (report.openConnections > 0 ||
-            report.pods.some(({ tunnels }) => tunnels.inbound + tunnels.outbound > 0)),
-      );
-      if (!busy) break;
-      await new Promise(resolve => setTimeout(resolve, 100));
-    }
-    await close();
+    while (clock.monotonic() < deadline && (await view.openConnections()) > 0)
+      await delay(clock, DRAIN_LOOK_MS);
+    await scope.close();
   };
+  let draining: Promise<void> | undefined;
   return {
     log,
     adminPort: portOf(admin),
     drain: () => (draining ??= drain()),
-    close,
+    close: () => scope.close(),
   };
 }
 

@@ -3,10 +3,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { messageOf } from '#base/errors.ts';
 import { LOG_LEVELS, type Logger } from '#base/log.ts';
-import type { Readiness } from './readiness.ts';
 
 export interface AdminParts {
-  readiness: Readiness;
+  /** By name, with the reason; ready when empty. */
+  blockers: () => Record<string, string>;
   /** Prometheus text. */
   metrics: () => Promise<{ contentType: string; text: string }>;
   dump: () => Promise<unknown>;
@@ -18,7 +18,8 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void | Pr
 export function createAdmin(parts: AdminParts): Server {
   const routes: Record<string, Handler> = {
     'GET /ready': (_request, response) => {
-      const { ready, blockers } = parts.readiness;
+      const blockers = parts.blockers();
+      const ready = Object.keys(blockers).length === 0;
       json(response, ready ? 200 : 503, { ready, blockers });
     },
     'GET /live': (_request, response) => json(response, 200, { live: true }),
