@@ -68,7 +68,8 @@ async function run(config: NamerdConfig, log: Logger): Promise<void> {
     log.info('namerd has stopped');
   } catch (error) {
     log.fatal({ err: error }, 'namerd cannot start');
-    if (error instanceof MeshError) process.stderr.write(`namerd: ${error.message}\n${error.next ?? ''}\n`);
+    const next = error instanceof MeshError && error.next !== undefined ? `${error.next}\n` : '';
+    process.stderr.write(`namerd: ${messageOf(error)}\n${next}`);
     process.exitCode = FAILED;
   } finally {
     process.off('SIGTERM', onSignal);
