@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COPIED_BYTES, H2Code } from '../../../node-proxy/http2/index.ts';
-import { data, FLAG, headers, settings, TYPE, windowUpdate } from '../../lib/http2-frames.ts';
-import { CONNECT, Pair, type Recorder } from '../../lib/http2-pair.ts';
+import { data, FLAG, headers, settings, settingsAck, TYPE, windowUpdate } from '../../lib/http2-frames.ts';
+import { CONNECT, Pair, type Recorder, Side } from '../../lib/http2-pair.ts';
 import { RawPeer } from '../../lib/http2-raw-peer.ts';
 
 const { FLOW_CONTROL_ERROR, INTERNAL_ERROR } = H2Code;
@@ -121,11 +121,20 @@ test('a peer that sends beyond a window is stopped', () => {
 });
 
 test('a window below the default counts only once the peer has acknowledged it', () => {
-  const peer = new RawPeer('client', { settings: { initialWindowSize: 10 } });
-  const recorder = peer.side.open();
+  const side = new Side('client', { settings: { initialWindowSize: 30_000 } });
+  side.connection.receive(settings());
+  const recorder = side.open();
   recorder.consume = false;
-  peer.send(headers(1, [[':status', '200']]), data(1, '0123456789'), data(1, 'x'));
-  assert.deepEqual(peer.numbers(TYPE.RST_STREAM), [`1:${FLOW_CONTROL_ERROR}`]);
+  const answer = headers(1, [[':status', '200']]);
+  side.connection.receive(Buffer.concat([answer, data(1, Buffer.alloc(40_000))]));
+  assert.deepEqual([recorder.bytes.length, recorder.resets], [40_000, []]);
+  side.connection.receive(Buffer.concat([settingsAck(), data(1, 'x')]));
+  assert.deepEqual(recorder.resets, [[FLOW_CONTROL_ERROR, 'local']]);
+  // A stream opened after the acknowledgement has the announced window from the start.
+  const later = side.open();
+  later.consume = false;
+  side.connection.receive(Buffer.concat([headers(3, [[':status', '200']]), data(3, Buffer.alloc(30_001))]));
+  assert.deepEqual(later.resets, [[FLOW_CONTROL_ERROR, 'local']]);
 });
 
 test('bytes that nobody reads any more are credited to the connection', () => {
