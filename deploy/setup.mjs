@@ -23,11 +23,14 @@ const PACKAGES = {
   'util-linux': 'unshare',
   'containernetworking-plugins': '/usr/lib/cni/bridge',
   tcpdump: 'tcpdump',
+  python3: 'python3',
   haproxy: 'haproxy',
 };
+// Without root the demo records packets by itself: tcpdump does not work in a user namespace.
+const RECORDER = process.getuid() === 0 ? 'tcpdump' : 'python3';
 const NEEDED = {
-  demo: ['iptables', 'iproute2', 'util-linux', 'containernetworking-plugins', 'tcpdump'],
-  test: ['iptables', 'iproute2', 'util-linux', 'containernetworking-plugins', 'tcpdump'],
+  demo: ['iptables', 'iproute2', 'util-linux', 'containernetworking-plugins', RECORDER],
+  test: ['iptables', 'iproute2', 'util-linux', 'containernetworking-plugins', RECORDER],
   bench: ['iptables', 'iproute2', 'util-linux', 'containernetworking-plugins', 'haproxy'],
 };
 

@@ -1,6 +1,7 @@
-/** Everything that goes over a node's cable, recorded by tcpdump and read back as TCP segments. */
+/** Everything that goes over a node's cable, recorded and read back as TCP segments. */
 
 import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from './child.ts';
 
@@ -27,25 +28,7 @@ export class Capture {
 
   /** @param file ends in `.pcap`. Returns once packets are being recorded. */
   static async start(device: string, file: string): Promise<Capture> {
-    const child = new Child({
-      name: 'tcpdump',
-      // As root, because the demo's corner may know no other user; every packet is written at once.
-      command: [
-        'tcpdump',
-        '-Z',
-        'root',
-        '-i',
-        device,
-        '-s',
-        '0',
-        '--immediate-mode',
-        '-U',
-        '-w',
-        file,
-        'tcp',
-      ],
-      logFile: `${file}.log`,
-    });
+    const child = new Child({ name: 'capture', command: recorder(device, file), logFile: `${file}.log` });
     await child.until('listening', async () => child.tail().includes('listening on'));
     return new Capture(child, file);
   }
@@ -61,6 +44,13 @@ export class Capture {
     await this.#child.stop('SIGINT');
     return readSegments(readFileSync(this.#file));
   }
+}
+
+/** tcpdump, where it can run: in a user namespace it fails to give up root, and has no way not to. */
+function recorder(device: string, file: string): string[] {
+  if (readFileSync('/proc/self/setgroups', 'utf8').trim() === 'deny')
+    return ['python3', join(import.meta.dirname, 'record.py'), device, file];
+  return ['tcpdump', '-Z', 'root', '-i', device, '-s', '0', '--immediate-mode', '-U', '-w', file, 'tcp'];
 }
 
 /** IPv4 TCP segments that carry data, of a little-endian pcap file with Ethernet frames. */
