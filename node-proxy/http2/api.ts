@@ -1,5 +1,6 @@
 /** What users of HTTP/2 give and get: the types of the public face. No sockets anywhere. */
 
+import type { H2Error } from './error.ts';
 import type { Header } from './hpack/header.ts';
 
 export interface H2Transport {
@@ -10,7 +11,10 @@ export interface H2Transport {
   write(chunk: Buffer): boolean;
   /** The same for several buffers at once (cork, writev); without it they are joined first. */
   writev?(chunks: readonly Buffer[]): boolean;
-  /** Flush what was written, then close both directions: HTTP/2 has no use for a half-open transport. */
+  /**
+   * Flush what was written, then close both directions without waiting for the peer (`socket.destroySoon()`):
+   * HTTP/2 has no use for a half-open transport.
+   */
   end(): void;
   /** Close now. */
   destroy(): void;
@@ -72,7 +76,7 @@ export interface ConnectionEvents {
   /** The peer takes no further streams; those above `lastStreamId` are reset with REFUSED_STREAM next. */
   onGoaway(code: number, lastStreamId: number): void;
   /** Once, last. Undefined after a graceful end. The owner then closes a transport that lingers. */
-  onClosed(error: Error | undefined): void;
+  onClosed(error: H2Error | undefined): void;
   onPong?(): void;
 }
 
