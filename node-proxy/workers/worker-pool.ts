@@ -4,6 +4,7 @@
  * of being refused.
  */
 
+import { fstatSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { AddressState, TrustState } from '#api';
 import { Backoff } from '#base/backoff.ts';
@@ -54,6 +55,8 @@ interface Slot {
 interface Served {
   slot: number;
   fds: PodFds;
+  /** Copies on their way to the worker, until it says that they are its own. */
+  handed: PodFds | undefined;
   waiting: { resolve: () => void; reject: (error: MeshError) => void } | undefined;
   unserved: (() => void) | undefined;
 }
@@ -102,8 +105,16 @@ export class WorkerPool {
   serve(pod: string, fds: PodFds): Promise<void> {
     const slot = this.#leastLoaded();
     return new Promise((resolve, reject) => {
-      this.#served.set(pod, { slot: slot.index, fds, waiting: { resolve, reject }, unserved: undefined });
-      this.#hand(slot, pod, fds);
+      const served: Served = {
+        slot: slot.index,
+        fds,
+        handed: undefined,
+        waiting: { resolve, reject },
+        unserved: undefined,
+      };
+      this.#served.set(pod, served);
+      // A dead worker's successor is handed everything when it starts.
+      if (slot.alive) this.#hand(slot, pod, served);
     });
   }
 
@@ -187,6 +198,7 @@ export class WorkerPool {
       slot.alive = false;
       started.reject(new WorkerDied(index, `exit code ${code}`));
       for (const settle of slot.reports.values()) settle(undefined);
+      this.#reclaim(index);
       if (!this.#closing) this.#died(slot, code);
     });
     return slot;
@@ -215,17 +227,30 @@ export class WorkerPool {
     for (const [pod, served] of this.#served) {
       if (served.slot !== slot.index) continue;
       if (served.unserved !== undefined) served.unserved();
-      else this.#hand(slot, pod, served.fds);
+      else this.#hand(slot, pod, served);
     }
   }
 
-  #hand(slot: Slot, pod: string, fds: PodFds): void {
+  #hand(slot: Slot, pod: string, served: Served): void {
+    const { outbound, plain, hbone } = served.fds;
+    served.handed = { outbound: dupFd(outbound), plain: dupFd(plain), hbone: dupFd(hbone) };
     this.#post(slot, { type: 'pods', pods: this.#pods });
-    this.#post(slot, {
-      type: 'serve',
-      pod,
-      fds: { outbound: dupFd(fds.outbound), plain: dupFd(fds.plain), hbone: dupFd(fds.hbone) },
-    });
+    this.#post(slot, { type: 'serve', pod, fds: served.handed });
+  }
+
+  /**
+   * Closes the copies that a dead worker never took: they would keep a socket listening that nobody serves. What it
+   * took it has closed, and the number may be somebody else's by now, so only a number that still is the same
+   * socket is closed.
+   */
+  #reclaim(worker: number): void {
+    for (const served of this.#served.values()) {
+      const { slot, fds, handed } = served;
+      if (slot !== worker || handed === undefined) continue;
+      served.handed = undefined;
+      for (const part of ['outbound', 'plain', 'hbone'] as const)
+        if (isSameSocket(handed[part], fds[part])) closeFd(handed[part]);
+    }
   }
 
   #receive(slot: Slot, message: FromWorker): void {
@@ -256,10 +281,15 @@ export class WorkerPool {
 
   #settle(message: Extract<FromWorker, { type: 'serving' | 'serve-failed' }>): void {
     const served = this.#served.get(message.pod);
-    const waiting = served?.waiting;
-    if (served === undefined || waiting === undefined) return;
+    if (served === undefined) return;
+    const { waiting } = served;
+    served.handed = undefined;
     served.waiting = undefined;
-    if (message.type === 'serving') return waiting.resolve();
+    if (message.type === 'serving') return waiting?.resolve();
+    if (waiting === undefined) {
+      const { pod, message: problem } = message;
+      return this.#options.log.error({ pod, problem }, 'the pod of a dead worker is not served again');
+    }
     this.#served.delete(message.pod);
     closeFds(served.fds);
     waiting.reject(new MeshError('NM_SERVE_FAILED', message.message, { by: 'mesh' }));
@@ -297,6 +327,15 @@ export class WorkerPool {
 
   #post(slot: Slot, message: ToWorker): void {
     slot.worker.postMessage(message);
+  }
+}
+
+function isSameSocket(fd: number, known: number): boolean {
+  try {
+    return fstatSync(fd).ino === fstatSync(known).ino;
+  } catch {
+    // Not open (any more).
+    return false;
   }
 }
 

@@ -1,0 +1,229 @@
+/** A tunnel worker dies with its connections; its pods are listened for again and nobody else notices. */
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import type { AddressState } from '#api';
+import { systemClock } from '#base/clock.ts';
+import { silentLog } from '#base/log.ts';
+import { Capture, captureRules } from '#capture';
+import { openPodSockets } from '../../../node-proxy/pods/pod-sockets.ts';
+import { DEFAULT_LIMITS } from '../../../node-proxy/tunnel/index.ts';
+import type { PodSpec } from '../../../node-proxy/workers/messages.ts';
+import { WorkerPool } from '../../../node-proxy/workers/worker-pool.ts';
+import { type Authority, HOUR, leaf, rootAuthority } from '../../lib/authority.ts';
+import { NetnsLab, netnsUnavailable, type TestNetns } from '../../lib/netns.ts';
+import { ask, ended } from '../tunnel/rig.ts';
+import { echo } from './rig.ts';
+
+const skip = netnsUnavailable();
+const TRUST_DOMAIN = 'mesh.test';
+const PORT = 8080;
+/** Little, so that one message can be too much. */
+const HEAP_MB = 32;
+/** New connections go on for so long after the death. */
+const AFTERMATH_MS = 500;
+
+interface Pod {
+  name: string;
+  ns: TestNetns;
+  ip: string;
+}
+
+/** A node's workers without the rest of the proxy: bindings and certificates come from the test. */
+class Node {
+  readonly pool: WorkerPool;
+  readonly resets: number[] = [];
+  readonly bindings = new Map<string, AddressState>();
+  readonly #pods: Pod[] = [];
+
+  constructor(count: number, authority: Authority) {
+    this.pool = new WorkerPool({
+      count,
+      start: {
+        node: 'n',
+        limits: DEFAULT_LIMITS,
+        whenUnresolved: 'refuse',
+        accessLog: 'off',
+        trust: { trustDomain: TRUST_DOMAIN, roots: [authority.certPem] },
+      },
+      heapMb: HEAP_MB,
+      clock: systemClock,
+      log: silentLog,
+      onEdges: () => {},
+      onWatch: (worker, address) =>
+        this.pool.bind(worker, address, this.bindings.get(address) ?? { target: 'foreign' }),
+      onUnwatch: () => {},
+      onReset: worker => this.resets.push(worker),
+    });
+  }
+
+  async enrol(pod: Pod, authority: Authority): Promise<void> {
+    const identity = identityOf(pod);
+    const { key, certPem } = await leaf(authority, {
+      uri: identity,
+      from: Date.now() - HOUR,
+      to: Date.now() + HOUR,
+    });
+    this.#pods.push(pod);
+    this.pool.setPods(this.#pods.map(specOf));
+    this.pool.setCredential({
+      identity,
+      keyPem: key.privateKeyPem,
+      chainPem: certPem,
+      notAfter: Date.now() + HOUR,
+    });
+    await this.pool.serve(pod.ns.handle.id, openPodSockets(pod.ns.handle));
+    const capture = await Capture.detect();
+    await capture.apply(pod.ns.path, captureRules({}));
+  }
+
+  /** Sends a worker more than its heap takes. Resolves when it is dead. */
+  async kill(worker: number): Promise<void> {
+    const deaths = this.resets.length;
+    const much = new Array(4_500_000).fill(0.5);
+    this.pool.bind(worker, 'nobody', much as unknown as AddressState);
+    while (this.resets.length === deaths) await new Promise(resolve => setTimeout(resolve, 5));
+  }
+}
+
+let lab: NetnsLab;
+let n1: Node;
+let n2: Node;
+let [a, b, c, x]: Pod[] = [];
+
+before(async () => {
+  if (skip !== false) return;
+  lab = await NetnsLab.open();
+  const wire = await lab.namespace('wire');
+  await lab.bridge(wire, 'br0', ['10.6.0.1/24']);
+  const pods: Pod[] = [];
+  for (const [i, name] of ['a', 'b', 'c', 'x'].entries()) {
+    const ns = await lab.namespace(name);
+    const ip = `10.6.0.${i + 2}`;
+    await lab.attach(ns, wire, 'br0', [`${ip}/24`]);
+    await ns.listen('0.0.0.0', PORT, echo(name));
+    pods.push({ name, ns, ip });
+  }
+  [a, b, c, x] = pods;
+  const authority = await rootAuthority({ from: Date.now() - HOUR, to: Date.now() + 10 * HOUR });
+  n1 = new Node(2, authority);
+  n2 = new Node(1, authority);
+  await n1.enrol(a as Pod, authority);
+  await n1.enrol(b as Pod, authority);
+  await n2.enrol(c as Pod, authority);
+  const replica = {
+    address: `${c?.ip}:${PORT}`,
+    workload: 'shop/c',
+    node: 'n2',
+    identity: identityOf(c as Pod),
+    hbone: true,
+    zone: '',
+    weight: 1,
+    terminating: false,
+  };
+  n1.bindings.set(replica.address, { target: 'workload', replica });
+});
+
+after(async () => {
+  await n1?.pool.close();
+  await n2?.pool.close();
+  await lab?.close();
+});
+
+test('a worker that outgrows its memory is replaced and no new connection is refused', { skip }, async () => {
+  assert.ok(a && b && c && x);
+  const lost = await a.ns.connect(x.ip, PORT);
+  const kept = await b.ns.connect(x.ip, PORT);
+  const keptTunnel = await b.ns.connect(c.ip, PORT);
+  for (const socket of [lost, kept, keptTunnel]) await ask(socket, 'before');
+  const end = ended(lost);
+  const dying = n1.kill(0);
+  let dead = false;
+  void dying.then(() => {
+    dead = true;
+  });
+  // All the while new connections come: from the pod, to the pod, and through a tunnel.
+  const answers: Promise<string>[] = [];
+  let diedMs = 0;
+  while (diedMs === 0 || performance.now() - diedMs < AFTERMATH_MS) {
+    answers.push(freshAnswer(a, x), freshAnswer(x, a), freshAnswer(a, c));
+    if (dead && diedMs === 0) diedMs = performance.now();
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
+  const seen = await Promise.all(answers);
+  assert.deepEqual(
+    seen.filter(answer => !/^[axc] 10\.6\.0\.\d new$/.test(answer)),
+    [],
+    `of ${seen.length} new connections`,
+  );
+  await end;
+  assert.deepEqual(n1.pool.restarts, [1, 0]);
+  assert.equal(await ask(kept, 'after'), `x ${b.ip} after`);
+  assert.equal(await ask(keptTunnel, 'after'), `c ${b.ip} after`);
+});
+
+test('nothing is left behind by workers that die', { skip }, async () => {
+  assert.ok(a && x);
+  const restarts = n1.pool.restarts[0] ?? 0;
+  const count = () => readdirSync('/proc/self/fd').length;
+  let before = 0;
+  for (let i = 1; i <= 2; i++) {
+    await n1.kill(0);
+    assert.match(await freshAnswer(a, x), /^x /);
+    assert.deepEqual(n1.pool.restarts, [restarts + i, 0]);
+    if (i === 1) before = count();
+  }
+  assert.ok(count() <= before, `${count()} descriptors, ${before} before`);
+});
+
+test('a pod that is taken in while its worker is dead is served by the next one', { skip }, async () => {
+  assert.ok(a && x);
+  const id = a.ns.handle.id;
+  await n1.pool.unserve(id, 0);
+  const before = readdirSync('/proc/self/fd').length;
+  await n1.kill(0);
+  await n1.pool.serve(id, openPodSockets(a.ns.handle));
+  assert.match(await freshAnswer(a, x), /^x /);
+  await n1.pool.unserve(id, 0);
+  const socket = await a.ns.connect('127.0.0.1', 15001).catch(error => error as Error);
+  assert.ok(socket instanceof Error, 'somebody still listens in a pod that nobody serves');
+  const left = readdirSync('/proc/self/fd').length;
+  assert.ok(left <= before, `${left} descriptors, ${before} before`);
+});
+
+async function freshAnswer(from: Pod, to: Pod): Promise<string> {
+  let socket: Socket | undefined;
+  try {
+    socket = await from.ns.connect(to.ip, PORT);
+    return await ask(socket, 'new');
+  } catch (error) {
+    return `${from.name} → ${to.name}: ${String(error)}`;
+  } finally {
+    if (socket !== undefined) {
+      socket.destroy();
+      await once(socket, 'close').catch(() => {});
+    }
+  }
+}
+
+function identityOf(pod: Pod): string {
+  return `spiffe://${TRUST_DOMAIN}/ns/shop/sa/${pod.name}`;
+}
+
+function specOf(pod: Pod): PodSpec {
+  return {
+    who: {
+      id: pod.ns.handle.id,
+      workload: `shop/${pod.name}`,
+      namespace: 'shop',
+      name: pod.name,
+      identity: identityOf(pod),
+      ips: [pod.ip],
+    },
+    netnsFd: pod.ns.handle.fd,
+    rules: { policies: [], transport: { mode: 'permissive', ports: {} } },
+  };
+}
