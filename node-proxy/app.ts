@@ -98,10 +98,13 @@ async function assemble(
     heapMb: config.workerHeapMb,
     clock,
     log,
-    onEdges: (_worker, deltas) => metrics.add(deltas),
+    onEdges: (worker, deltas) => metrics.add(worker, deltas),
     onWatch: (worker, address) => bindings.watch(worker, address),
     onUnwatch: (worker, address) => bindings.unwatch(worker, address),
-    onReset: worker => bindings.reset(worker),
+    onReset: worker => {
+      bindings.reset(worker);
+      metrics.lost(worker);
+    },
   });
   scope.own('workers', workers);
   const bindings = new Bindings(

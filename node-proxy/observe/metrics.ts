@@ -23,6 +23,8 @@ export class NodeMetrics {
   readonly #bytes: Counter;
   readonly #refusals: Counter;
   readonly #connect: BucketHistogram;
+  /** Open connections by worker and edge, for the day it dies. */
+  readonly #openOf = new Map<number, Map<string, { labels: Labels; open: number }>>();
 
   constructor() {
     const registers = [this.registry];
@@ -65,7 +67,7 @@ export class NodeMetrics {
     this.registry.registerMetric(this.#connect as unknown as Metric);
   }
 
-  add(deltas: readonly EdgeDelta[]): void {
+  add(worker: number, deltas: readonly EdgeDelta[]): void {
     for (const delta of deltas) {
       const labels = toLabels(delta.labels);
       if (delta.opened > 0) {
@@ -73,11 +75,30 @@ export class NodeMetrics {
         this.#connect.add(labels, delta.connect, delta.connectSumMs / 1000);
       }
       if (delta.closed > 0) this.#closed.inc(labels, delta.closed);
-      if (delta.opened !== delta.closed) this.#open.inc(labels, delta.opened - delta.closed);
+      if (delta.opened !== delta.closed) this.#opens(worker, labels, delta.opened - delta.closed);
       if (delta.sentBytes > 0) this.#bytes.inc({ ...labels, direction: 'sent' }, delta.sentBytes);
       if (delta.receivedBytes > 0) this.#bytes.inc({ ...labels, direction: 'received' }, delta.receivedBytes);
       for (const [reason, count] of delta.refusals) this.#refusals.inc({ ...labels, reason }, count);
     }
+  }
+
+  /** The worker died, and its connections with it. */
+  lost(worker: number): void {
+    for (const { labels, open } of this.#openOf.get(worker)?.values() ?? []) {
+      this.#open.dec(labels, open);
+      this.#closed.inc(labels, open);
+    }
+    this.#openOf.delete(worker);
+  }
+
+  #opens(worker: number, labels: Labels, more: number): void {
+    this.#open.inc(labels, more);
+    let edges = this.#openOf.get(worker);
+    if (edges === undefined) this.#openOf.set(worker, (edges = new Map()));
+    const key = JSON.stringify(labels);
+    const open = (edges.get(key)?.open ?? 0) + more;
+    if (open === 0) edges.delete(key);
+    else edges.set(key, { labels, open });
   }
 
   gauge(name: string, help: string, labelNames: string[] = []): Gauge {
