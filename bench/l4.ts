@@ -4,6 +4,7 @@
  */
 
 import { join } from 'node:path';
+import { MeshError, messageOf } from '#base/errors.ts';
 import type { CniTimes } from './contenders/cni-add.ts';
 import type { Contender, ContenderName } from './contenders/contender.ts';
 import type { Job, Kind, Outcome, Weight } from './load/jobs.ts';
@@ -72,6 +73,22 @@ const WORK: Record<ContenderName, readonly LoadKind[]> = {
 
 const KINDS: readonly LoadKind[] = ['requests', 'connections', 'bulk', 'paced'];
 
+export class LoadError extends MeshError {
+  constructor(name: ContenderName, kind: Kind, cause: unknown) {
+    // The command is long; what the generator said is at the end.
+    const said = messageOf(cause).trimEnd().split('\n').at(-1) ?? '';
+    super(
+      'NM_BENCH_LOAD',
+      `${kind} through ${name} failed or took more than ${JOB_TIMEOUT_MS / 1000} s: ${said}`,
+      {
+        by: 'mesh',
+        next: 'A run has no figures with failures in them: repeat it, or find the cause.',
+        cause,
+      },
+    );
+  }
+}
+
 export class L4 {
   readonly #stage: Stage;
   readonly #scale: Scale;
@@ -109,9 +126,10 @@ export class L4 {
     }
   }
 
-  async round(number: number): Promise<Round> {
+  /** @param only kinds of work to do; the others stay empty. */
+  async round(number: number, only: ReadonlySet<string>): Promise<Round> {
     const round: Round = { requests: {}, connections: {}, bulk: {}, paced: {} };
-    for (const kind of KINDS) {
+    for (const kind of KINDS.filter(kind => only.has(kind))) {
       const contenders = this.#stage.contenders.filter(({ name }) => WORK[name].includes(kind));
       const turn = number % contenders.length;
       for (const contender of [...contenders.slice(turn), ...contenders.slice(0, turn)]) {
@@ -141,7 +159,11 @@ export class L4 {
     const { client, target, pids } = contender;
     const job = { ...order, target, pids: pids() };
     const command = [...this.#pins.load, process.execPath, GENERATOR, JSON.stringify(job)];
-    return JSON.parse(await client.run(command, JOB_TIMEOUT_MS)) as Outcome[O['kind']];
+    try {
+      return JSON.parse(await client.run(command, JOB_TIMEOUT_MS)) as Outcome[O['kind']];
+    } catch (error) {
+      throw new LoadError(contender.name, order.kind, error);
+    }
   }
 }
 

@@ -84,11 +84,12 @@ async function run(options: Options): Promise<void> {
   const stage = await buildStage({ workers, peersOnly, pins, maxConnections: most, say });
   const results: Results = { rounds: [], idle: {}, cni: undefined };
   try {
-    results.cni = await cni(stage, say);
+    if (options.only.has('cni')) results.cni = await cni(stage, say);
     const l4 = new L4(stage, scale, pins, say);
-    results.idle = await l4.weigh(idle);
+    if (options.only.has('idle')) results.idle = await l4.weigh(idle);
     await l4.warm();
-    for (let number = 1; number <= options.rounds; number++) results.rounds.push(await l4.round(number));
+    for (let number = 1; number <= options.rounds; number++)
+      results.rounds.push(await l4.round(number, options.only));
   } finally {
     await stage.close();
   }
@@ -104,7 +105,7 @@ async function run(options: Options): Promise<void> {
   if (options.json !== undefined)
     writeFileSync(
       options.json,
-      `${JSON.stringify({ machine, options, scale: { ...scale, idle }, ...results }, undefined, 1)}\n`,
+      `${JSON.stringify({ machine, options: { ...options, only: [...options.only] }, scale: { ...scale, idle }, ...results }, undefined, 1)}\n`,
     );
 }
 

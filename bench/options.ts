@@ -12,11 +12,15 @@ export interface Options {
   workers: number;
   /** Leave our mesh out: direct connections and haproxy only. */
   peersOnly: boolean;
+  /** Which kinds of figures to take. */
+  only: ReadonlySet<string>;
   /** Keep the load on one core and the proxies on the others. */
   pinned: boolean;
 }
 
-export const USAGE = `usage: npm run bench -- l4 [--rounds N] [--quick] [--json FILE] [--workers N] [--peers-only] [--no-pin]
+const ALL: readonly string[] = ['requests', 'connections', 'bulk', 'paced', 'idle', 'cni'];
+
+export const USAGE = `usage: npm run bench -- l4 [--rounds N] [--quick] [--json FILE] [--workers N] [--peers-only] [--only KIND[,KIND]] [--no-pin]
        npm run bench -- mesh-api [options of bench/mesh-api.ts]
 
 l4 compares direct connections, haproxy and nodemesh on this machine, in one run, interleaved.
@@ -25,6 +29,7 @@ l4 compares direct connections, haproxy and nodemesh on this machine, in one run
   --json FILE    write all that was measured to FILE
   --workers N    worker threads of each proxy, ours and haproxy's (default 1)
   --peers-only   without nodemesh
+  --only KINDS   of requests, connections, bulk, paced, idle, cni (default all)
   --no-pin       let the scheduler place load and proxies on any core`;
 
 /** Throws with a message for the user. */
@@ -37,15 +42,20 @@ export function readOptions(args: string[]): Options {
       json: { type: 'string' },
       workers: { type: 'string', default: '1' },
       'peers-only': { type: 'boolean', default: false },
+      only: { type: 'string', default: ALL.join(',') },
       'no-pin': { type: 'boolean', default: false },
     },
   });
+  const only = values.only.split(',');
+  const unknown = only.find(kind => !ALL.includes(kind));
+  if (unknown !== undefined) throw new TypeError(`--only: '${unknown}' is none of ${ALL.join(', ')}`);
   return {
     rounds: positive('--rounds', values.rounds ?? (values.quick ? '2' : '5')),
     quick: values.quick,
     json: values.json,
     workers: positive('--workers', values.workers),
     peersOnly: values['peers-only'],
+    only: new Set(only),
     pinned: !values['no-pin'],
   };
 }

@@ -17,6 +17,8 @@ server.listen({ port: Number(process.env['PORT'] ?? 80), backlog: BACKLOG }, () 
 
 function serve(socket: Socket): void {
   socket.on('error', () => socket.destroy());
+  // Also for probes, which connect and leave without a request.
+  socket.on('end', () => socket.end());
   let head = Buffer.alloc(0);
   const begin = (chunk: Buffer) => {
     head = Buffer.concat([head, chunk]);
@@ -38,7 +40,6 @@ function echo(socket: Socket, first: Buffer): void {
     if (!socket.write(chunk)) socket.pause();
   });
   socket.on('drain', () => socket.resume());
-  socket.on('end', () => socket.end());
 }
 
 function send(socket: Socket, bytes: number): void {
@@ -53,7 +54,6 @@ function send(socket: Socket, bytes: number): void {
     socket.end();
   };
   socket.on('drain', more);
-  socket.on('end', () => socket.end());
   more();
 }
 
@@ -64,6 +64,5 @@ function receive(socket: Socket, receipt: Buffer, bytes: number): void {
     if (left === 0) socket.write(receipt);
   };
   socket.on('data', chunk => count(chunk.length));
-  socket.on('end', () => socket.end());
   if (left === 0) count(0);
 }

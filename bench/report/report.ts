@@ -18,23 +18,30 @@ import {
 } from './series.ts';
 import { CNI_TARGET_MS, COMPARISONS, judge, outcomeOf, type Verdict } from './verdicts.ts';
 
+/** Parts without a figure are left out. */
 export function renderReport(results: Results, ratePerSecond: number): string {
   const rounds = results.rounds.length;
-  return [
-    `Medians of ${rounds} rounds [smallest–largest].`,
-    'CPU time (user and system) of the proxy processes only, of all proxies on the way together:',
-    costs(results, ratePerSecond),
-    `Latency at ${ratePerSecond} requests a second on 16 connections, milliseconds from the moment a request was due:`,
-    latencies(results),
-    'Memory of the proxies on the way together, PSS (RSS), just started, connections used once, then idle:',
-    memory(results),
-    ...cni(results),
-    'Ours divided by theirs, within the same round:',
-    verdicts(results),
-  ].join('\n\n');
+  const parts: [string, string | undefined][] = [
+    [
+      'CPU time (user and system) of the proxy processes only, of all proxies on the way together:',
+      costs(results, ratePerSecond),
+    ],
+    [
+      `Latency at ${ratePerSecond} requests a second on 16 connections, milliseconds from the moment a request was due:`,
+      latencies(results),
+    ],
+    [
+      'Memory of the proxies on the way together, PSS (RSS), just started, connections used once, then idle:',
+      memory(results),
+    ],
+    ['Bringing a pod into the mesh:', cni(results)],
+    ['Ours divided by theirs, within the same round:', verdicts(results)],
+  ];
+  const shown = parts.filter(([, part]) => part !== undefined).map(([title, part]) => `${title}\n\n${part}`);
+  return [`Medians of ${rounds} round(s) [smallest–largest].`, ...shown].join('\n\n');
 }
 
-function costs(results: Results, rate: number): string {
+function costs(results: Results, rate: number): string | undefined {
   return table(results, [
     ['µs per small request', requestCpu, 1],
     [`µs per request at ${rate}/s`, pacedCpu, 1],
@@ -43,7 +50,7 @@ function costs(results: Results, rate: number): string {
   ]);
 }
 
-function latencies(results: Results): string {
+function latencies(results: Results): string | undefined {
   return table(results, [
     ['p50', p50, 2],
     ['p99', p99, 2],
@@ -52,8 +59,9 @@ function latencies(results: Results): string {
   ]);
 }
 
-/** One row per contender that has any of the figures, one column per figure. */
-function table(results: Results, figures: readonly [string, Figure, number][]): string {
+/** One row per contender that has any of the figures, one column per figure; undefined without a row. */
+function table(results: Results, all: readonly [string, Figure, number][]): string | undefined {
+  const figures = all.filter(([, figure]) => NAMES.some(name => series(results, figure, name) !== undefined));
   const rows = NAMES.filter(name =>
     figures.some(([, figure]) => series(results, figure, name) !== undefined),
   );
@@ -66,11 +74,13 @@ function table(results: Results, figures: readonly [string, Figure, number][]): 
       return values === undefined || nothing ? '' : format(spread(values), digits);
     },
   }));
+  if (rows.length === 0) return undefined;
   return renderTable([{ title: '', cell: name => TITLES[name] }, ...columns], rows);
 }
 
-function memory({ idle }: Results): string {
+function memory({ idle }: Results): string | undefined {
   const rows = NAMES.filter(name => idle[name] !== undefined);
+  if (rows.length === 0) return undefined;
   const counts = idle[rows[0] ?? 'mesh-far']?.map(({ connections }) => connections) ?? [];
   const columns: Column<ContenderName>[] = counts.map((count, i) => ({
     title: `${count.toLocaleString('en')} idle`,
@@ -83,14 +93,14 @@ function memory({ idle }: Results): string {
   return renderTable([{ title: '', cell: name => TITLES[name] }, ...columns], rows);
 }
 
-function cni({ cni }: Results): string[] {
-  if (cni === undefined) return [];
+function cni({ cni }: Results): string | undefined {
+  if (cni === undefined) return undefined;
   const ours = spread(cni.nodemesh);
   const outcome = outcomeOf(ours, CNI_TARGET_MS);
-  return [
+  return (
     `CNI ADD with capture, process start to exit, ${cni.nodemesh.length} pods: ${format(ours, 0)} ms; target ≤ ${CNI_TARGET_MS} ms: ${outcome}. ` +
-      `(For scale: the plugin ptp, which connects the pod, ${format(spread(cni.ptp), 0)} ms.)`,
-  ];
+    `(For scale: the plugin ptp, which connects the pod, ${format(spread(cni.ptp), 0)} ms.)`
+  );
 }
 
 function verdicts(results: Results): string {
@@ -111,7 +121,7 @@ function verdicts(results: Results): string {
     },
     { title: '', cell: ({ outcome }) => outcome ?? '' },
   ];
-  return rows.length === 0 ? 'nodemesh was not measured' : renderTable(columns, rows);
+  return rows.length === 0 ? 'nothing to compare: nodemesh was not measured' : renderTable(columns, rows);
 }
 
 function format({ median, min, max }: Spread, digits: number): string {
