@@ -33,6 +33,8 @@ import { WorkerPool } from './workers/worker-pool.ts';
 
 const DRAIN_LOOK_MS = 100;
 const CERTIFICATE_TIMEOUT_MS = 8_000;
+/** Pods of the process before are cut off meanwhile; longer than namerd needs to answer, or to be found away. */
+const FIRST_WORD_MS = 3_000;
 const WORKLOAD_TIMEOUT_MS = 5_000;
 const LEAVE_GRACE_MS = 10_000;
 /** Renewals after a change of roots are spread, so that namerd is not asked for everything at once. */
@@ -156,6 +158,7 @@ async function assemble(
       clock,
       log,
       certificateTimeoutMs: CERTIFICATE_TIMEOUT_MS,
+      namerdAway: () => identity.problem !== undefined,
     },
     nodeState,
     workloadTimeoutMs: WORKLOAD_TIMEOUT_MS,
@@ -234,6 +237,7 @@ async function assemble(
   });
   await listen(admin, config.admin);
   scope.add('admin', () => closeServer(admin));
+  await Promise.race([identity.tried, delay(clock, FIRST_WORD_MS)]);
   await pods.restore(readRecords(config.stateDir, log));
   const api = localApi({ pods, guard, notReady: () => view.takesNoPods, status: async () => view.status() });
   const local = await listenLocally(config.socket, api, log);

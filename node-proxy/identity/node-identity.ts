@@ -24,6 +24,9 @@ export interface NodeIdentityOptions {
 
 export class NodeIdentity {
   problem: string | undefined = 'not joined yet';
+  /** Fulfilled when namerd has answered for the first time, or could not be asked; {@link problem} says which. */
+  readonly tried: Promise<void>;
+  readonly #tried = Promise.withResolvers<void>();
   #notAfter = 0;
   readonly #options: NodeIdentityOptions;
   readonly #backoff = new Backoff({ minMs: 100, maxMs: 5_000 });
@@ -32,6 +35,7 @@ export class NodeIdentity {
 
   constructor(options: NodeIdentityOptions) {
     this.#options = options;
+    this.tried = this.#tried.promise;
   }
 
   /** Milliseconds since the epoch; 0 before the node has joined. */
@@ -73,6 +77,8 @@ export class NodeIdentity {
       const waitMs = this.#backoff.nextMs();
       log.warn({ err: error, retryInMs: Math.round(waitMs) }, 'this node has no certificate');
       this.#timer = clock.after(waitMs, () => void this.#obtain());
+    } finally {
+      this.#tried.resolve();
     }
   }
 

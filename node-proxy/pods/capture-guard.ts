@@ -44,7 +44,10 @@ export class CaptureGuard {
       const { state, differences } = await this.#capture.inspect(pod.netns.path, rules);
       if (state === 'complete') return [];
       await this.#capture.apply(pod.netns.path, rules);
-      return differences;
+      // A pod that was running when it was enrolled loses its sparing rules here: that is no repair.
+      if (!pod.sparing) return differences;
+      pod.sparing = false;
+      return [];
     });
   }
 
@@ -64,7 +67,6 @@ export class CaptureGuard {
     const pod = this.#queue.pop();
     try {
       const differences = pod === undefined ? [] : await this.check(pod);
-      // A pod that was running when it was enrolled loses its sparing rules here: that is no repair.
       if (pod !== undefined && differences.length > 0) {
         this.repairs += 1;
         this.#log.warn({ pod: pod.workload, differences }, 'capture rules were put in order');

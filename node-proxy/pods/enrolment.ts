@@ -21,7 +21,12 @@ export interface EnrolmentParts {
   /** Tells the workers of every pod inside; called between the steps. */
   announce: () => void;
   certificateTimeoutMs: number;
+  /** namerd can't be asked for certificates now. */
+  namerdAway: () => boolean;
 }
+
+/** How a pod comes in: as it is made, or while its application has connections already. */
+export type Entry = 'new' | 'running';
 
 export class EnrolmentFailed extends MeshError {
   constructor(pod: Pod, step: string, cause: unknown) {
@@ -34,16 +39,17 @@ export class EnrolmentFailed extends MeshError {
 }
 
 /**
- * @param running true for a pod whose application already has connections.
+ * A pod that the process before has captured is cut off until it is served. So it is served without a certificate
+ * too, if there is none in time: what needs none works at once, the rest as soon as namerd issues it.
  * @throws EnrolmentFailed; the pod is as it was before.
  */
 export async function join(
   pod: Pod,
   workload: NodeWorkload,
-  running: boolean,
+  entry: Entry,
   parts: EnrolmentParts,
 ): Promise<void> {
-  const { certificates, workers, capture, clock, announce } = parts;
+  const { certificates, workers, capture, clock, announce, log } = parts;
   const { identity } = workload;
   const who: PodIdentity = {
     id: pod.id,
@@ -58,7 +64,13 @@ export async function join(
   let served = false;
   certificates.hold(identity);
   try {
-    await certificates.ready(identity, parts.certificateTimeoutMs);
+    try {
+      const waits = pod.captured && parts.namerdAway() ? 0 : parts.certificateTimeoutMs;
+      await certificates.ready(identity, waits);
+    } catch (error) {
+      if (!pod.captured) throw error;
+      log.warn({ pod: pod.workload, err: error }, 'served without a certificate for now');
+    }
     step = 'listening inside the pod';
     const fds = openPodSockets(pod.netns);
     pod.state = { is: 'inside', who, sinceMs: clock.now() };
@@ -66,10 +78,12 @@ export async function join(
     served = true;
     await workers.serve(pod.id, fds);
     step = 'capture';
+    pod.sparing = entry === 'running' && !pod.captured;
     await capture.apply(
       pod.netns.path,
-      captureRules({ ...parts.captureOptions(), sparingOpenConnections: running }),
+      captureRules({ ...parts.captureOptions(), sparingOpenConnections: pod.sparing }),
     );
+    pod.captured = true;
   } catch (error) {
     pod.state = { is: 'outside', because: 'enrolment failed', problem: String(error) };
     announce();
@@ -104,6 +118,7 @@ export async function leave(
       });
     }
   }
+  pod.captured = false;
   pod.state = { is: 'leaving' };
   await workers.unserve(pod.id, netnsGone ? 0 : graceMs);
   pod.state = { is: 'outside', because: 'unenrolled' };

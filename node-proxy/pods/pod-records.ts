@@ -19,6 +19,8 @@ export interface PodRecord {
   ips: readonly string[];
   containerId: string;
   forced: Forced;
+  /** Its connections were captured when this was written. */
+  captured: boolean;
 }
 
 const FILE = 'pods.json';

@@ -9,7 +9,7 @@ import type { Logger } from '#base/log.ts';
 import { type Cell, firstWhere } from '#base/watch.ts';
 import { openNetns } from '../kernel/index.ts';
 import type { PodSpec } from '../workers/messages.ts';
-import { type EnrolmentParts, join, leave } from './enrolment.ts';
+import { type EnrolmentParts, type Entry, join, leave } from './enrolment.ts';
 import { Pod } from './pod.ts';
 import type { PodRecord } from './pod-records.ts';
 import { type EnrolmentConfig, type Forced, select } from './selection.ts';
@@ -59,6 +59,8 @@ export class PodSet {
   readonly #parts: EnrolmentParts;
   readonly #pods = new Map<string, Pod>();
   readonly #stopWatching: () => void;
+  #last: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
 
   constructor(options: PodSetOptions) {
     this.#options = options;
@@ -80,7 +82,7 @@ export class PodSet {
   async add(request: PodRequest): Promise<{ enrolled: boolean; because: string }> {
     const pod = this.#open(request, undefined);
     return pod.inTurn(async () => {
-      const result = await this.#settle(pod, false);
+      const result = await this.#settle(pod, 'new');
       await this.#save();
       return result;
     });
@@ -91,7 +93,7 @@ export class PodSet {
     const pod = this.#open(request, forced);
     return pod.inTurn(async () => {
       pod.forced = forced;
-      const result = await this.#settle(pod, true);
+      const result = await this.#settle(pod, 'running');
       await this.#save();
       return result;
     });
@@ -135,7 +137,8 @@ export class PodSet {
         try {
           const pod = this.#open(record, record.forced);
           if (pod.id !== record.id) return this.#forget(pod, 'its network namespace is another one now');
-          await pod.inTurn(() => this.#settle(pod, true));
+          pod.captured = record.captured === true;
+          await pod.inTurn(() => this.#settle(pod, 'running'));
         } catch (error) {
           this.#options.log.warn({ pod: record.workload, problem: messageOf(error) }, 'pod not taken over');
         }
@@ -175,7 +178,7 @@ export class PodSet {
   }
 
   /** Brings the pod where it belongs. */
-  async #settle(pod: Pod, running: boolean): Promise<{ enrolled: boolean; because: string }> {
+  async #settle(pod: Pod, entry: Entry): Promise<{ enrolled: boolean; because: string }> {
     const { config, leaveGraceMs } = this.#options;
     let workload = this.workloadOf(pod);
     let wanted = select(pod.namespace, workload, pod.forced, config);
@@ -186,13 +189,19 @@ export class PodSet {
     if (wanted.enrolled && workload !== undefined) {
       if (pod.ips.length === 0) pod.ips = workload.addresses;
       if (pod.state.is === 'outside') {
-        await join(pod, workload, running, this.#parts);
+        await join(pod, workload, entry, this.#parts);
         this.#report();
       }
     } else if (pod.state.is === 'inside') {
       this.#report(pod);
       await leave(pod, false, leaveGraceMs, this.#parts);
     } else {
+      // Left captured by the process before. As long as nobody says that it may go, it stays cut off: fail closed.
+      const known = workload !== undefined || pod.forced === 'out';
+      if (pod.captured && known) {
+        await this.#parts.capture.remove(pod.netns.path);
+        pod.captured = false;
+      }
       pod.state = { is: 'outside', because: wanted.because };
     }
     return wanted;
@@ -216,12 +225,15 @@ export class PodSet {
     this.#announce();
     for (const pod of this.list()) {
       const wanted = select(pod.namespace, this.workloadOf(pod), pod.forced, this.#options.config);
-      const is = pod.state.is;
+      const { captured, state } = pod;
       // A workload that vanished from the registry keeps its pod in: the runtime will delete it.
-      const move = wanted.enrolled ? is === 'outside' : is === 'inside' && this.workloadOf(pod) !== undefined;
+      const move = wanted.enrolled ? state.is === 'outside' : captured && this.workloadOf(pod) !== undefined;
       if (!move) continue;
       pod
-        .inTurn(() => this.#settle(pod, true))
+        .inTurn(async () => {
+          await this.#settle(pod, 'running');
+          await this.#save();
+        })
         .catch(error =>
           this.#options.log.error({ pod: pod.workload, err: error }, 'enrolment did not change'),
         );
@@ -263,7 +275,13 @@ export class PodSet {
     );
   }
 
+  /** One writing at a time; who asks meanwhile shares the next one. */
   #save(): Promise<void> {
-    return this.#options.save(this.list().map(pod => pod.record()));
+    this.#next ??= this.#last.then(() => {
+      this.#next = undefined;
+      return this.#options.save(this.list().map(pod => pod.record()));
+    });
+    this.#last = this.#next.catch(() => {});
+    return this.#next;
   }
 }

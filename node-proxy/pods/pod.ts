@@ -30,6 +30,10 @@ export class Pod {
   containerId: string;
   forced: Forced;
   state: PodState = { is: 'outside', because: 'new' };
+  /** Capture rules are in it, put there by us or by the process before. */
+  captured = false;
+  /** Its rules still spare the connections that it had when it came in. */
+  sparing = false;
   /** Operations of one pod never overlap. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -59,8 +63,8 @@ export class Pod {
   }
 
   record(): PodRecord {
-    const { id, workload, ips, containerId, forced } = this;
-    return { id, netns: this.netns.path, workload, ips, containerId, forced };
+    const { id, workload, ips, containerId, forced, captured } = this;
+    return { id, netns: this.netns.path, workload, ips, containerId, forced, captured };
   }
 
   describe(): Record<string, unknown> {

@@ -1,14 +1,16 @@
 /**
  * The last good state of the node on disk, so that a proxy starts while namerd is away: workloads and
- * policies, trust roots, bindings. Never keys. Written atomically; a damaged file is as good as none.
+ * policies, trust roots, bindings. Never keys. Written atomically and with a checksum: a damaged file is as good
+ * as none.
  */
 
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AddressState, NodeState, TrustState } from '#api';
 import type { Clock, Timer } from '#base/clock.ts';
-import { codeOf, messageOf } from '#base/errors.ts';
+import { codeOf, MeshError, messageOf } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 
 export interface Snapshot {
@@ -21,7 +23,23 @@ export interface Snapshot {
   bindings: [string, AddressState][];
 }
 
+interface Stored {
+  /** Of the snapshot's JSON text. */
+  sha256: string;
+  snapshot: Snapshot;
+}
+
+class DamagedSnapshot extends MeshError {
+  constructor(file: string) {
+    super('NM_SNAPSHOT_DAMAGED', `${file} is not what was written`, {
+      by: 'mesh',
+      next: 'Nothing, if namerd is in reach; else look for what changes files there, or for a failing disk.',
+    });
+  }
+}
+
 const WRITE_AFTER_MS = 500;
+const UNUSED = 'the last good snapshot is not used';
 
 export class LastGood {
   readonly #file: string;
@@ -46,13 +64,15 @@ export class LastGood {
   static read(stateDir: string, node: string, log: Logger): Snapshot | undefined {
     const file = join(stateDir, 'last-good.json');
     try {
-      const snapshot = JSON.parse(readFileSync(file, 'utf8')) as Snapshot;
-      if (snapshot.format === 1 && snapshot.node === node && Array.isArray(snapshot.bindings))
-        return snapshot;
-      log.warn({ file }, 'the last good snapshot is of another node or format and is not used');
+      const { sha256, snapshot } = JSON.parse(readFileSync(file, 'utf8')) as Partial<Stored>;
+      // What passes was written by us, so its shapes need no second look.
+      if (snapshot === undefined || digest(JSON.stringify(snapshot)) !== sha256)
+        throw new DamagedSnapshot(file);
+      if (snapshot.format === 1 && snapshot.node === node) return snapshot;
+      const { format } = snapshot;
+      log.warn({ file, format, ofNode: snapshot.node }, UNUSED);
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT')
-        log.warn({ file, err: error }, 'the last good snapshot is unreadable and is not used');
+      if (codeOf(error) !== 'ENOENT') log.warn({ file, err: error }, UNUSED);
     }
     return undefined;
   }
@@ -81,7 +101,8 @@ export class LastGood {
     try {
       const file = await open(temporary, 'w', 0o600);
       try {
-        await file.writeFile(JSON.stringify(this.#take()));
+        const snapshot = JSON.stringify(this.#take());
+        await file.writeFile(`{"sha256":"${digest(snapshot)}","snapshot":${snapshot}}`);
         await file.sync();
       } finally {
         await file.close();
@@ -91,4 +112,8 @@ export class LastGood {
       this.#log.warn({ problem: messageOf(error) }, 'the last good snapshot was not written');
     }
   }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { pino } from 'pino';
+import { LastGood, type Snapshot } from '../../../../node-proxy/resolve/last-good.ts';
+import { FakeClock } from '../../../lib/fake-clock.ts';
+
+const SNAPSHOT: Snapshot = {
+  format: 1,
+  node: 'node-1',
+  savedAt: 1,
+  nodeState: undefined,
+  trust: { trustDomain: 'mesh.test', roots: ['PEM'] },
+  bindings: [['10.0.0.1:80', { target: 'foreign' }]],
+};
+
+describe('the last good snapshot', () => {
+  let dir: string;
+  let file: string;
+  let warnings: string[];
+  const log = pino({ level: 'warn' }, { write: line => warnings.push(line) });
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'nmt-'));
+    file = join(dir, 'last-good.json');
+    warnings = [];
+    const store = new LastGood(dir, new FakeClock(), log, () => SNAPSHOT);
+    store.changed();
+    await store.close();
+  });
+
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  it('is read as it was written', () => {
+    assert.deepEqual(LastGood.read(dir, 'node-1', log), JSON.parse(JSON.stringify(SNAPSHOT)));
+    assert.deepEqual(warnings, []);
+  });
+
+  it('is no reason to warn when there never was one', () => {
+    rmSync(file);
+    assert.equal(LastGood.read(dir, 'node-1', log), undefined);
+    assert.deepEqual(warnings, []);
+  });
+
+  const damages: Record<string, (text: string) => string> = {
+    'of another node': text => text,
+    empty: () => '',
+    'cut off': text => text.slice(0, -20),
+    changed: text => text.replace('foreign', 'workloa'),
+    null: () => 'null',
+    'without its checksum': text => JSON.stringify({ snapshot: JSON.parse(text).snapshot }),
+    'of other shapes': () => '{"format":1,"node":"node-1","bindings":[5]}',
+  };
+  for (const [how, damage] of Object.entries(damages)) {
+    it(`is not used, with a warning, when it is ${how}`, () => {
+      writeFileSync(file, damage(readFileSync(file, 'utf8')));
+      const node = how === 'of another node' ? 'node-2' : 'node-1';
+      assert.equal(LastGood.read(dir, node, log), undefined);
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0] ?? '', /is not used/);
+    });
+  }
+});
