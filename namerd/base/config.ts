@@ -4,19 +4,10 @@
  * fields that nobody asked for. Nothing throws until {@link Problems.throwIfAny}.
  */
 
-import {
-  isAlias,
-  isMap,
-  isPair,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseAllDocuments,
-  type YAMLMap,
-} from 'yaml';
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type YAMLMap } from 'yaml';
 import { MeshError } from './errors.ts';
 import { scalarOffset } from './scalar-offset.ts';
+import { yamlDocuments } from './yaml-documents.ts';
 
 export interface Problem {
   file: string;
@@ -85,14 +76,8 @@ export function parseYaml(text: string, file: string): { documents: ConfigNode[]
     problems.add(0, '', `the file is larger than ${MAX_TEXT_BYTES} bytes`);
     return { documents: [], problems };
   }
-  const documents: ConfigNode[] = [];
-  for (const document of parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, strict: true })) {
-    if (!('errors' in document)) continue;
-    for (const { pos, message } of document.errors)
-      problems.add(pos[0], '', message.split('\n', 1)[0] ?? message);
-    if (document.errors.length > 0 || document.contents === null) continue;
-    documents.push(new ConfigNode(document.contents, '', problems));
-  }
+  const contents = yamlDocuments(text, lines, (offset, message) => problems.add(offset, '', message));
+  const documents = [...contents].map(node => new ConfigNode(node, '', problems));
   return { documents, problems };
 }
 
@@ -115,6 +100,12 @@ export class ConfigNode {
     const node = this.#node;
     if (node === null || isAlias(node)) return null;
     return isScalar(node) ? node.value : (node as YAMLMap).toJSON();
+  }
+
+  /** Nothing is there, or `null`. An alias is something: whoever reads it must be told that it is not read. */
+  get isNull(): boolean {
+    const node = this.#node;
+    return node === null || (isScalar(node) && node.value === null);
   }
 
   /** @param within offset inside the value's own text, for errors of an embedded language. */
@@ -220,7 +211,7 @@ export class Fields {
   get(name: string): ConfigNode | undefined {
     this.#known.add(name);
     const node = this.#entries.get(name);
-    return node === undefined || node.value === null ? undefined : node;
+    return node === undefined || node.isNull ? undefined : node;
   }
 
   /** As {@link get}, but an absent field is a problem. */
