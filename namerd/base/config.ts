@@ -44,6 +44,9 @@ export function formatProblem({ file, line, column, path, message }: Problem): s
 /** A text of this size is more than any configuration of ours; parsing more would be a way to stall us. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 
+/** Characters of a wrong value that a message repeats. */
+const MAX_SHOWN = 80;
+
 /** Collects the problems of one file. */
 export class Problems {
   readonly file: string;
@@ -235,6 +238,11 @@ function describe(node: Node | null): string {
   if (node === null) return ', but nothing is there';
   if (isMap(node)) return ', but a mapping is there';
   if (isSeq(node)) return ', but a list is there';
-  if (isScalar(node)) return `, but ${JSON.stringify(node.value)} is there`;
+  if (isScalar(node)) return `, but ${shortened(JSON.stringify(node.value) ?? String(node.value))} is there`;
   return ', but an alias is there (aliases are not read)';
+}
+
+/** A file that was put in the wrong place may be long, and not meant for a log. */
+function shortened(text: string): string {
+  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
 }

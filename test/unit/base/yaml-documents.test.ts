@@ -67,3 +67,14 @@ test('an alias is not taken for an absent field', () => {
     'f:2:4: b: a list is expected here, but an alias is there (aliases are not read)',
   ]);
 });
+
+test('a message repeats only the beginning of a wrong value', () => {
+  const { documents, problems } = parseYaml(`a: 'root:x:0:0 ${'secret '.repeat(1000)}'`, 'f');
+  documents[0]?.fields().get('a')?.items();
+  documents[0]?.fields().get('a')?.integer();
+  for (const { message } of problems.list) assert.ok(message.length < 200, message);
+  assert.match(
+    problems.list[0]?.message ?? '',
+    /^a list is expected here, but "root:x:0:0 secret .*… is there$/,
+  );
+});
