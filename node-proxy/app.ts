@@ -267,12 +267,17 @@ async function assemble(
   };
 }
 
-/** All addresses of this node outside loopback: what kubelet-style probes come from. */
+/**
+ * All addresses of this node but loopback and link-local ones: what kubelet-style probes come from. Every pod's cable
+ * brings a link-local address, and a change here is a change of every pod's rules.
+ */
 function ownAddresses(): string[] {
   const addresses = Object.values(networkInterfaces()).flatMap(list => list ?? []);
   const ips = addresses.filter(({ internal }) => !internal).map(({ address }) => canonicalIp(address));
-  return [...new Set(ips.filter(ip => ip !== undefined))];
+  return [...new Set(ips.filter(ip => ip !== undefined && !LINK_LOCAL.test(ip)))] as string[];
 }
+
+const LINK_LOCAL = /^(fe[89ab][0-9a-f]:|169\.254\.)/;
 
 function readRoots(file: string): string[] {
   try {

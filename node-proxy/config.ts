@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConfigNode, type Fields, parseYaml } from '#base/config.ts';
+import { MeshError, messageOf } from '#base/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '#base/log.ts';
 import { parseEndpoint } from '#base/net.ts';
 import { isTrustDomain } from '#trust';
@@ -33,14 +34,26 @@ export interface NodeProxyConfig {
   limits: TunnelLimits;
 }
 
-/** Files named in the configuration are relative to it. @throws ConfigError with every problem. */
+/** Files named in the configuration are relative to it. @throws ConfigError with every problem, MeshError without file. */
 export function readConfig(file: string): NodeProxyConfig {
-  const { documents, problems } = parseYaml(readFileSync(file, 'utf8'), file);
+  const { documents, problems } = parseYaml(readText(file), file);
   const document = documents[0];
   if (document === undefined || documents.length > 1) problems.add(0, '', 'one YAML document is expected');
   const config = document === undefined ? undefined : read(document.fields(), dirname(resolve(file)));
   problems.throwIfAny();
   return config as NodeProxyConfig;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new MeshError('NM_NO_CONFIG', `the configuration ${file} can't be read: ${messageOf(cause)}`, {
+      by: 'config',
+      cause,
+      next: 'Name the right file with --config.',
+    });
+  }
 }
 
 function read(fields: Fields, base: string): NodeProxyConfig {

@@ -104,6 +104,15 @@ export class NodeMetrics {
   gauge(name: string, help: string, labelNames: string[] = []): Gauge {
     return new Gauge({ name, help, labelNames, registers: [this.registry] });
   }
+
+  /** A counter that somebody else keeps. @returns tells the metric where it stands. */
+  total(name: string, help: string, labelNames: string[] = []): (value: number, labels?: Labels) => void {
+    const counter = new Counter({ name, help, labelNames, registers: [this.registry] });
+    return (value, labels = {}) => {
+      counter.remove(labels);
+      counter.inc(labels, value);
+    };
+  }
 }
 
 function toLabels(labels: EdgeLabels): Labels {

@@ -29,14 +29,16 @@ export class NodeGauges {
     const connections = gauge('worker_connections', 'Open connections of a worker.', ['worker']);
     const loop = gauge('event_loop_delay_seconds', 'Event-loop delay since the last scrape.', [
       'thread',
-      'quantile',
+      'statistic',
     ]);
     const heap = gauge('heap_bytes', 'JavaScript heap in use.', ['thread']);
     const rss = gauge('resident_bytes', 'Resident memory of the process.');
     const up = gauge('worker_up', '1 when the worker answered this scrape.', ['worker']);
-    const restarts = gauge('worker_restarts_total', 'Times that the worker died and was replaced.', [
-      'worker',
-    ]);
+    const restarts = metrics.total(
+      'nodemesh_worker_restarts_total',
+      'Times that the worker died and was replaced.',
+      ['worker'],
+    );
     const expiry = gauge(
       'certificate_expiry_timestamp_seconds',
       'When the certificate of an identity ends.',
@@ -48,13 +50,19 @@ export class NodeGauges {
       'How long namerd has been out of reach; 0 while connected.',
     );
     const pods = gauge('pods', 'Pods of this node that the proxy knows.', ['state']);
-    const repairs = gauge('capture_repairs_total', 'Times that capture rules had to be put back.');
-    const failures = gauge('capture_check_failures_total', 'Times that capture rules could not be checked.');
+    const repairs = metrics.total(
+      'nodemesh_capture_repairs_total',
+      'Times that capture rules had to be put back.',
+    );
+    const failures = metrics.total(
+      'nodemesh_capture_check_failures_total',
+      'Times that capture rules could not be checked.',
+    );
     this.#set = values => {
       values.workers.forEach((report, i) => {
         const worker = String(i);
         up.set({ worker }, report === undefined ? 0 : 1);
-        restarts.set({ worker }, values.restarts[i] ?? 0);
+        restarts(values.restarts[i] ?? 0, { worker });
         if (report === undefined) return;
         connections.set({ worker }, report.openConnections);
         tunnels.set(
@@ -66,13 +74,13 @@ export class NodeGauges {
           sum(report.pods, pod => pod.tunnels.inbound),
         );
         heap.set({ thread: `tunnel-${i}` }, report.heapBytes);
-        for (const [quantile, ms] of Object.entries(report.eventLoopDelay)) {
-          loop.set({ thread: `tunnel-${i}`, quantile }, ms / 1000);
+        for (const [statistic, ms] of Object.entries(report.eventLoopDelay)) {
+          loop.set({ thread: `tunnel-${i}`, statistic }, ms / 1000);
         }
       });
       const ms = (nanoseconds: number) =>
         Number.isFinite(nanoseconds) ? Math.max(nanoseconds / 1e6 - 10, 0) : 0;
-      loop.set({ thread: 'main', quantile: 'p99' }, ms(delay.percentile(99)) / 1000);
+      loop.set({ thread: 'main', statistic: 'p99' }, ms(delay.percentile(99)) / 1000);
       delay.reset();
       const memory = process.memoryUsage();
       heap.set({ thread: 'main' }, memory.heapUsed);
@@ -86,8 +94,8 @@ export class NodeGauges {
       stale.set(values.staleSeconds);
       pods.set({ state: 'inside' }, values.pods.inside);
       pods.set({ state: 'outside' }, values.pods.outside);
-      repairs.set(values.captureRepairs);
-      failures.set(values.captureFailures);
+      repairs(values.captureRepairs);
+      failures(values.captureFailures);
     };
   }
 

@@ -24,6 +24,8 @@ export class CaptureGuard {
   readonly #clock: Clock;
   readonly #log: Logger;
   #queue: Pod[] = [];
+  /** Between two looks in this round, milliseconds. */
+  #gapMs = LOOK_EVERY_MS;
   #timer: Timer | undefined;
   #closed = false;
 
@@ -58,9 +60,11 @@ export class CaptureGuard {
 
   #schedule(): void {
     if (this.#closed) return;
-    if (this.#queue.length === 0) this.#queue = this.#pods();
-    const gapMs = Math.max(LOOK_EVERY_MS / Math.max(this.#queue.length, 1), LEAST_GAP_MS);
-    this.#timer = this.#clock.after(gapMs, () => void this.#next());
+    if (this.#queue.length === 0) {
+      this.#queue = this.#pods();
+      this.#gapMs = Math.max(LOOK_EVERY_MS / Math.max(this.#queue.length, 1), LEAST_GAP_MS);
+    }
+    this.#timer = this.#clock.after(this.#gapMs, () => void this.#next());
   }
 
   async #next(): Promise<void> {

@@ -73,7 +73,7 @@ export async function join(
     }
     step = 'listening inside the pod';
     const fds = openPodSockets(pod.netns);
-    pod.state = { is: 'inside', who, sinceMs: clock.now() };
+    pod.state = { is: 'joining', who };
     announce();
     served = true;
     await workers.serve(pod.id, fds);
@@ -84,6 +84,7 @@ export async function join(
       captureRules({ ...parts.captureOptions(), sparingOpenConnections: pod.sparing }),
     );
     pod.captured = true;
+    pod.state = { is: 'inside', who, sinceMs: clock.now() };
   } catch (error) {
     pod.state = { is: 'outside', because: 'enrolment failed', problem: String(error) };
     announce();

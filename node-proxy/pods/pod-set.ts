@@ -54,6 +54,15 @@ export class PodNotFound extends MeshError {
   }
 }
 
+export class PodIsAnother extends MeshError {
+  constructor(pod: Pod, wanted: string) {
+    super('NM_POD_IS_ANOTHER', `${pod.netns.path} is in the mesh as ${pod.workload}, not as ${wanted}`, {
+      by: 'client',
+      next: `Is the path right? \`node-proxy unenroll --netns ${pod.netns.path}\` lets it go first.`,
+    });
+  }
+}
+
 export class PodSet {
   readonly #options: PodSetOptions;
   readonly #parts: EnrolmentParts;
@@ -168,6 +177,10 @@ export class PodSet {
     const known = this.#pods.get(netns.id);
     if (known !== undefined) {
       netns.close();
+      if (request.workload !== '' && request.workload !== known.workload) {
+        if (known.state.is !== 'outside') throw new PodIsAnother(known, request.workload);
+        known.workload = request.workload;
+      }
       if (request.ips.length > 0) known.ips = request.ips;
       if (request.containerId !== '') known.containerId = request.containerId;
       return known;
@@ -195,6 +208,7 @@ export class PodSet {
     } else if (pod.state.is === 'inside') {
       this.#report(pod);
       await leave(pod, false, leaveGraceMs, this.#parts);
+      pod.state = { is: 'outside', because: wanted.because };
     } else {
       // Left captured by the process before. As long as nobody says that it may go, it stays cut off: fail closed.
       const known = workload !== undefined || pod.forced === 'out';
@@ -228,7 +242,8 @@ export class PodSet {
       const { captured, state } = pod;
       // A workload that vanished from the registry keeps its pod in: the runtime will delete it.
       const move = wanted.enrolled ? state.is === 'outside' : captured && this.workloadOf(pod) !== undefined;
-      if (!move) continue;
+      // One on its way may be on its way to where it belonged before.
+      if (!move && state.is !== 'joining' && state.is !== 'leaving') continue;
       pod
         .inTurn(async () => {
           await this.#settle(pod, 'running');
@@ -254,7 +269,8 @@ export class PodSet {
     const state = this.#options.nodeState.current;
     const policies = new Map(state?.policies.map(policy => [policy.id, policy]));
     return this.list().flatMap(pod => {
-      if (pod.state.is !== 'inside') return [];
+      const who = pod.state.is === 'inside' || pod.state.is === 'joining' ? pod.state.who : undefined;
+      if (who === undefined) return [];
       const workload = this.workloadOf(pod);
       const bodies = workload?.policies.map(id => policies.get(id));
       // A policy that is named but missing would fail open if it were skipped.
@@ -263,7 +279,7 @@ export class PodSet {
         workload === undefined || whole === undefined
           ? undefined
           : { policies: whole, transport: workload.transport };
-      return [{ who: pod.state.who, netnsFd: pod.netns.fd, rules }];
+      return [{ who, netnsFd: pod.netns.fd, rules }];
     });
   }
 

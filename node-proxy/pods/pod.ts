@@ -9,6 +9,7 @@
  * is ever redirected to a port where nobody listens; leaving goes the other way round.
  */
 
+import { InvariantError } from '#base/errors.ts';
 import type { NetnsHandle } from '../kernel/index.ts';
 import type { PodIdentity } from '../tunnel/index.ts';
 import type { PodRecord } from './pod-records.ts';
@@ -16,16 +17,14 @@ import type { Forced } from './selection.ts';
 
 export type PodState =
   | { is: 'outside'; because: string; problem?: string }
-  | { is: 'joining' }
+  /** Known to the workers when there is `who`; not captured yet. */
+  | { is: 'joining'; who?: PodIdentity }
   | { is: 'inside'; who: PodIdentity; sinceMs: number }
   | { is: 'leaving' };
 
 export class Pod {
   readonly id: string;
   readonly netns: NetnsHandle;
-  readonly workload: string;
-  readonly namespace: string;
-  readonly name: string;
   ips: readonly string[];
   containerId: string;
   forced: Forced;
@@ -34,6 +33,7 @@ export class Pod {
   captured = false;
   /** Its rules still spare the connections that it had when it came in. */
   sparing = false;
+  #workload: string;
   /** Operations of one pod never overlap. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -46,13 +46,29 @@ export class Pod {
   ) {
     this.id = netns.id;
     this.netns = netns;
-    this.workload = workload;
-    const [namespace = '', name = ''] = workload.split('/', 2);
-    this.namespace = namespace;
-    this.name = name;
+    this.#workload = workload;
     this.ips = ips;
     this.containerId = containerId;
     this.forced = forced;
+  }
+
+  /** `<namespace>/<name>` */
+  get workload(): string {
+    return this.#workload;
+  }
+
+  /** Only outside: whoever speaks for a pod does so under the name it came in with. */
+  set workload(name: string) {
+    if (this.state.is !== 'outside') throw new InvariantError(`${this.#workload} is ${this.state.is}`);
+    this.#workload = name;
+  }
+
+  get namespace(): string {
+    return this.#workload.split('/', 1)[0] ?? '';
+  }
+
+  get name(): string {
+    return this.#workload.slice(this.namespace.length + 1);
   }
 
   /** Runs `act` when everything asked for before has ended. */

@@ -1,0 +1,91 @@
+/** Mistakes in the configuration: all of them at once, each with its place, exit code 78 (sysexits.h EX_CONFIG). */
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { nodeProxy } from './processes.ts';
+
+const GOOD = `node: node-1
+trustDomain: mesh.test
+namerd:
+  address: 127.0.0.1:4321
+  rootsFile: roots.pem
+  joinTokenFile: token
+`;
+const BAD = `node: Node_1
+trustDomain: "bad domain"
+namerd:
+  address: nowhere
+  rootsFile: r.pem
+tunnelWorkers: 0
+limits:
+  connectionsPerPod: many
+  unknownLimit: 3
+colour: red
+`;
+
+describe('a configuration', { concurrency: 2 }, () => {
+  let folder: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'nmt-'));
+  });
+
+  after(() => rmSync(folder, { recursive: true }));
+
+  const file = (name: string, text: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+
+  test('that is good is called so', async () => {
+    const path = file('good.yaml', GOOD);
+    assert.deepEqual(await nodeProxy('validate', '--config', path), {
+      code: 0,
+      out: `${path}: ok\n`,
+      err: '',
+    });
+  });
+
+  test('is told all its mistakes, with line and column', async () => {
+    const path = file('bad.yaml', BAD);
+    const { code, out, err } = await nodeProxy('validate', '--config', path);
+    assert.deepEqual([code, out], [78, '']);
+    const places = [...err.matchAll(/^(.*?):(\d+):(\d+): ([\w.]+): (.*)$/gm)];
+    assert.deepEqual(
+      places.map(([, where, line, column, field]) => [where, Number(line), Number(column), field]),
+      [
+        [path, 1, 7, 'node'],
+        [path, 2, 14, 'trustDomain'],
+        [path, 4, 12, 'namerd.address'],
+        [path, 4, 3, 'namerd'],
+        [path, 6, 16, 'tunnelWorkers'],
+        [path, 8, 22, 'limits.connectionsPerPod'],
+        [path, 9, 17, 'limits.unknownLimit'],
+        [path, 10, 9, 'colour'],
+      ],
+    );
+    assert.match(err, /known here: attempts/);
+  });
+
+  test('that is no YAML is refused at the place where it stops making sense', async () => {
+    const path = file('broken.yaml', 'node: [\n');
+    const { code, err } = await nodeProxy('run', '--config', path);
+    assert.equal(code, 78);
+    assert.ok(err.startsWith(`${path}:2:1: `), err);
+  });
+
+  test('that is not there, or names files that are not there, is refused without a stack', async () => {
+    const missing = join(folder, 'missing.yaml');
+    const none = await nodeProxy('run', '--config', missing);
+    assert.equal(none.code, 78);
+    assert.match(none.err, /missing\.yaml can't be read: ENOENT.*\n.*--config/);
+    const rootless = await nodeProxy('run', '--config', file('rootless.yaml', GOOD));
+    assert.equal(rootless.code, 78);
+    assert.match(rootless.err, /roots\.pem can't be read\n.*roots\.pem/);
+    for (const { err } of [none, rootless]) assert.doesNotMatch(err, /^\s+at /m);
+  });
+});
