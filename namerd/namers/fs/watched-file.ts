@@ -178,6 +178,8 @@ async function look(place: string): Promise<Found> {
   try {
     const facts = await stat(place, { bigint: true });
     if (facts.isDirectory()) return { kind: 'directory' };
+    // Reading a pipe or a device may never end, and takes a thread of the few that read files.
+    if (!facts.isFile()) return { kind: 'nothing', error: new Error('not a regular file') };
     const { ino, size, mtimeNs, ctimeNs } = facts;
     return { kind: 'file', size: Number(size), stamp: `${place} ${ino} ${size} ${mtimeNs} ${ctimeNs}` };
   } catch (error) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,5 +141,11 @@ suite('io.l5d.fs', () => {
     await answers('/web', `${id} 10.0.0.2:80`);
     assert.deepEqual(seen, ['pending', `${id} 10.0.0.1:80`, `${id} 10.0.0.2:80`]);
     dispose();
+  });
+
+  test('a pipe is not read, which might never end: its name fails', async () => {
+    execFileSync('mkfifo', [join(root, 'pipe')]);
+    await answers('/pipe', "failed /pipe can't be used: not a regular file");
+    await answers('/pipe/rest', "failed /pipe can't be used: not a regular file");
   });
 });
