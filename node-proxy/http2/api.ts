@@ -37,6 +37,8 @@ export interface StreamEvents {
   onReset(code: number, by: ResetBy): void;
   /** `write()` returned false before and may go on. */
   onDrain(): void;
+  /** After `end()` or trailers: all that was written, and the end, was given to the transport. */
+  onSent?(): void;
 }
 
 export interface H2Stream {

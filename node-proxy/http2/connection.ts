@@ -83,6 +83,11 @@ export class H2Connection {
     return this.#session.sender.queued + this.#session.output.pending;
   }
 
+  /** The peer's window for the connection is used up: no stream can send. */
+  get stalled(): boolean {
+    return this.#session.sender.window <= 0;
+  }
+
   /** Whether {@link H2Connection.request} would succeed. */
   get canOpen(): boolean {
     const { role, state, streams, peer, nextId, output, limits } = this.#session;

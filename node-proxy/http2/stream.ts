@@ -139,6 +139,7 @@ export class Stream implements H2Stream, Outgoing {
   queueSent(): void {
     if (this.after === 'trailers') this.#owner.writeHeaders(this.id, this.#trailers, true);
     this.#ended(LOCAL_ENDED);
+    this.events.onSent?.();
   }
 
   drain(): void {

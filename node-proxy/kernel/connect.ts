@@ -3,7 +3,7 @@
  * alone, and bound to a foreign source address where the application must see its real caller.
  */
 
-import { check, IP_BIND_ADDRESS_NO_PORT, libc } from './libc.ts';
+import { check, IP_BIND_ADDRESS_NO_PORT, libc, SO_REUSEADDR } from './libc.ts';
 import { openSocket } from './listen.ts';
 import { inNetns, type Netns } from './netns.ts';
 import { encodeSocketAddress } from './socket-address.ts';
@@ -17,7 +17,7 @@ export interface ConnectingOptions {
    * Source address of the same family; the kernel picks the port at connect, when it knows the destination, so
    * that two sources never run out of ports together. `transparent` = the address need not be local.
    */
-  source?: { ip: string; transparent: boolean };
+  source?: { ip: string; transparent: boolean; /** Absent or 0 = the kernel picks. */ port?: number };
 }
 
 /**
@@ -42,9 +42,16 @@ function open({ family }: ConnectingOptions): number {
   return openSocket(family, family === 6 ? 'IPv6' : 'IPv4');
 }
 
-function bindSource(fd: number, family: 4 | 6, source: { ip: string; transparent: boolean }): void {
+function bindSource(
+  fd: number,
+  family: 4 | 6,
+  source: NonNullable<ConnectingOptions['source']>,
+): void {
   if (source.transparent) setTransparent(fd, family);
-  setOption(fd, IP_BIND_ADDRESS_NO_PORT, 1, 'IP_BIND_ADDRESS_NO_PORT');
-  const address = encodeSocketAddress(source.ip, 0);
+  const port = source.port ?? 0;
+  if (port === 0) setOption(fd, IP_BIND_ADDRESS_NO_PORT, 1, 'IP_BIND_ADDRESS_NO_PORT');
+  // A port that an earlier connection left in TIME_WAIT is free for another one.
+  else setOption(fd, SO_REUSEADDR, 1, 'SO_REUSEADDR');
+  const address = encodeSocketAddress(source.ip, port);
   check(libc.bind(fd, address, address.length), 'bind', `source ${source.ip}`);
 }

@@ -97,7 +97,7 @@ export class NodeView {
       certificates: certificates.list(),
       pods: pods.list().map(pod => pod.describe()),
       nodeState: nodeState.current,
-      workers: await workers.reports(SCRAPE_TIMEOUT_MS),
+      workers: await workers.reports(SCRAPE_TIMEOUT_MS, true),
       iptables: capture.iptables,
     };
   }
@@ -115,9 +115,12 @@ export class NodeView {
     };
   }
 
-  async openConnections(): Promise<number> {
+  /** Open connections and tunnels: a drained tunnel may still have bytes of its last connection to send. */
+  async busy(): Promise<number> {
     const reports = await this.#parts.workers.reports(SCRAPE_TIMEOUT_MS);
-    return reports.reduce((sum, report) => sum + (report?.openConnections ?? 0), 0);
+    const tunnels = reports.flatMap(report => report?.pods ?? []).map(pod => pod.tunnels);
+    const open = reports.reduce((sum, report) => sum + (report?.openConnections ?? 0), 0);
+    return tunnels.reduce((sum, { inbound, outbound }) => sum + inbound + outbound, open);
   }
 
   #staleSeconds(): number {

@@ -8,21 +8,24 @@ import { PROXY_MARK } from './hbone/wire.ts';
 export interface DialTarget {
   ip: string;
   port: number;
-  /** Source address to keep, where the application must see its real caller. */
-  source?: string;
+  /** Source to keep, where the application must see its real caller; without a port the kernel picks one. */
+  source?: { ip: string; port?: number };
 }
+
+/** ztunnel's: a peer that vanished is noticed after 3 minutes of silence. */
+const KEEP_ALIVE_MS = 180_000;
 
 /** A socket that is connecting; its events tell the rest. @throws ConnectionRefused when it can't be made. */
 export function startDial(netns: Netns, { ip, port, source }: DialTarget): Socket {
   const family = ip.includes(':') ? 6 : 4;
   // A source of the other family can't be kept: the application then sees the pod's own address.
-  const keep = source !== undefined && source.includes(':') === (family === 6) && source !== ip;
+  const keep = source !== undefined && source.ip.includes(':') === (family === 6) && source.ip !== ip;
   let fd: number;
   try {
     fd = connectingSocketIn(netns, {
       family,
       mark: PROXY_MARK,
-      ...(keep ? { source: { ip: source, transparent: true } } : {}),
+      ...(keep ? { source: { ...source, transparent: true } } : {}),
     });
   } catch (error) {
     throw refusalOf(error, `a socket to ${ip}:${port}`);
@@ -35,8 +38,9 @@ export function startDial(netns: Netns, { ip, port, source }: DialTarget): Socke
     throw refusalOf(error, `a socket to ${ip}:${port}`);
   }
   socket.setNoDelay(true);
-  socket.pause();
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
   // Reads must not start before the relay does; `connect` would resume an unpaused socket.
+  socket.pause();
   socket.connect({ host: ip, port });
   return socket;
 }

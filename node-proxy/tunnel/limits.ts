@@ -1,7 +1,7 @@
 /** Every bound of the data path, with its default. All can be set in the configuration under `limits`. */
 
 export interface TunnelLimits {
-  /** Open connections of one pod, all directions together; more are refused with RST and counted. */
+  /** Open connections of one pod in each direction; more are refused with RST and counted. */
   connectionsPerPod: number;
   /** Streams that we open in one tunnel (ztunnel: 100); the peer's own limit counts too. */
   streamsPerTunnel: number;
@@ -16,8 +16,10 @@ export interface TunnelLimits {
   resolveTimeoutMs: number;
   /** TLS handshake and HTTP/2 preface on 15008, milliseconds. */
   handshakeTimeoutMs: number;
-  /** Handshakes that one pod's 15008 has under way at once. */
+  /** Handshakes that one pod's 15008 has under way at once; a quarter of them for one address. */
   handshakesPerPod: number;
+  /** Tunnels that one pod's 15008 has open at once. */
+  inboundTunnelsPerPod: number;
   /** A tunnel without a stream is closed after this long, milliseconds (ztunnel: 5 minutes). */
   idleTunnelMs: number;
   /** Addresses whose binding a worker keeps. */
@@ -36,6 +38,7 @@ export const DEFAULT_LIMITS: TunnelLimits = {
   resolveTimeoutMs: 5_000,
   handshakeTimeoutMs: 10_000,
   handshakesPerPod: 1_000,
+  inboundTunnelsPerPod: 10_000,
   idleTunnelMs: 300_000,
   bindings: 10_000,
   idleBindingMs: 600_000,

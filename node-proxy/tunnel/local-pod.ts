@@ -1,11 +1,11 @@
 /** A pod of this node as a worker sees it: who it is, where its netns is, what may reach it. */
 
-import type { Netns } from '../kernel/index.ts';
+import { closeFd, type Netns } from '../kernel/index.ts';
 import type { Authorizer } from './authorize.ts';
-import type { Reason } from './failure.ts';
+import { ConnectionRefused, type Reason } from './failure.ts';
 
 export interface PodIdentity {
-  /** Stable for the life of the pod's network namespace. */
+  /** `dev:inode` of the pod's network namespace: stable for its life. */
   id: string;
   /** `<namespace>/<name>` */
   workload: string;
@@ -17,53 +17,77 @@ export interface PodIdentity {
   ips: readonly string[];
 }
 
-/** An open connection that a pod is responsible for. */
+/** A connection that a pod is responsible for, from accept to close. */
 export interface OpenConnection {
   /** Judges it again; true also for connections that other pods judge. */
   stillAllowed(authorizer: Authorizer): boolean;
   breakOff(reason: Reason): void;
 }
 
+export type Direction = 'inbound' | 'outbound';
+
 export class LocalPod {
   readonly who: PodIdentity;
-  /** Owned by whoever made this object. */
-  readonly netns: Netns;
   /** Replaced as a whole when policies change. */
   authorizer: Authorizer;
-  readonly #open = new Set<OpenConnection>();
+  readonly #netns: Netns;
+  readonly #open = { inbound: new Set<OpenConnection>(), outbound: new Set<OpenConnection>() };
+  #retired = false;
 
+  /** @param netns a descriptor of this object's own, closed by {@link LocalPod.retire}. */
   constructor(who: PodIdentity, netns: Netns, authorizer: Authorizer) {
     this.who = who;
-    this.netns = netns;
+    this.#netns = netns;
     this.authorizer = authorizer;
+  }
+
+  /** @throws ConnectionRefused once the pod has left: its descriptor may be another pod's by now. */
+  get netns(): Netns {
+    if (this.#retired) throw new ConnectionRefused('unenrolled', `${this.who.workload} has left the mesh`);
+    return this.#netns;
   }
 
   get openConnections(): number {
-    return this.#open.size;
+    return this.#open.inbound.size + this.#open.outbound.size;
   }
 
-  add(connection: OpenConnection): void {
-    this.#open.add(connection);
+  /** The source address to show for a connection from this pod: its own, whatever it chose. */
+  ownAddress(seen: string): string {
+    const { ips } = this.who;
+    if (ips.length === 0 || ips.includes(seen)) return seen;
+    return ips.find(ip => ip.includes(':') === seen.includes(':')) ?? seen;
   }
 
-  remove(connection: OpenConnection): void {
-    this.#open.delete(connection);
+  open(direction: Direction): number {
+    return this.#open[direction].size;
   }
 
-  /** Judges every open inbound connection again and ends those that are no longer allowed. */
-  reauthorize(authorizer: Authorizer): number {
+  add(connection: OpenConnection, direction: Direction): void {
+    this.#open[direction].add(connection);
+  }
+
+  remove(connection: OpenConnection, direction: Direction): void {
+    this.#open[direction].delete(connection);
+  }
+
+  /** Judges every inbound connection again, also those that still connect, and ends what is no longer allowed. */
+  reauthorize(authorizer: Authorizer): void {
     this.authorizer = authorizer;
-    let ended = 0;
-    for (const connection of [...this.#open]) {
-      if (connection.stillAllowed(authorizer)) continue;
-      connection.breakOff('policy_changed');
-      ended += 1;
+    for (const connection of [...this.#open.inbound]) {
+      if (!connection.stillAllowed(authorizer)) connection.breakOff('policy_changed');
     }
-    return ended;
   }
 
   /** Ends every connection at once. */
   breakOff(reason: 'unenrolled' | 'draining'): void {
-    for (const connection of [...this.#open]) connection.breakOff(reason);
+    for (const connection of [...this.#open.inbound, ...this.#open.outbound]) connection.breakOff(reason);
+  }
+
+  /** The pod is gone: ends what is open and gives the descriptor back. */
+  retire(): void {
+    if (this.#retired) return;
+    this.breakOff('unenrolled');
+    this.#retired = true;
+    closeFd(this.#netns.fd);
   }
 }

@@ -7,7 +7,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { canonicalIp, formatEndpoint } from '#base/net.ts';
 import type { Endpoint, NoEndpoint } from '../balance/index.ts';
 import type { Target } from '../resolve/index.ts';
-import { admit, originalOf } from './accept.ts';
+import { admit, LISTENER_OPTIONS, originalOf } from './accept.ts';
 import type { WorkerContext } from './context.ts';
 import { dial, startDial } from './dial.ts';
 import { ConnectionRefused, refusalOf } from './failure.ts';
@@ -37,14 +37,14 @@ export class OutboundServer {
       waiting: limits.waitingPerPeer,
       connectTimeoutMs: limits.connectTimeoutMs,
     });
-    this.server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, socket => {
+    this.server = createServer(LISTENER_OPTIONS, socket => {
       void this.#accept(socket);
     });
   }
 
   async #accept(socket: Socket): Promise<void> {
     const pod = this.#pod;
-    const sourceIp = canonicalIp(socket.remoteAddress ?? '') ?? '';
+    const sourceIp = pod.ownAddress(canonicalIp(socket.remoteAddress ?? '') ?? '');
     const sourcePort = socket.remotePort ?? 0;
     const original = originalOf(socket);
     const destination = original === undefined ? '' : formatEndpoint(original.ip, original.port);
@@ -56,7 +56,7 @@ export class OutboundServer {
     });
     const labels = emptyLabels(pod);
     try {
-      admit(pod, this.#context);
+      admit(pod, 'outbound', this.#context.limits);
       if (original === undefined || this.#isOwn(original.ip, original.port)) {
         throw new ConnectionRefused(
           'no_original_destination',
@@ -64,6 +64,7 @@ export class OutboundServer {
         );
       }
       const target = this.#context.resolver.known(destination) ?? (await this.#resolve(destination));
+      connection.mustGoOn();
       if (target.kind === 'refused')
         throw new ConnectionRefused(target.reason, `${destination}: ${target.message}`);
       if (target.kind === 'service') labels.destinationService = target.service;
@@ -127,8 +128,11 @@ export class OutboundServer {
       case 'tls_failure':
       case 'wrong_identity':
       case 'peer_error':
-      case 'tunnel_gone':
         endpoint.accrual.failed(nowMs);
+        return true;
+      case 'tunnel_gone':
+        // A proxy that is being replaced says GOAWAY; the application behind it may be fine.
+        endpoint.accrual.abandoned(nowMs);
         return true;
       case 'policy':
         // It answered, and its answer stands: asking a sibling until one says yes would be a way around.
@@ -151,20 +155,20 @@ export class OutboundServer {
     const { ip, port, replica } = endpoint;
     const { localPods, limits } = this.#context;
     const local = localPods.get(ip);
+    connection.mustGoOn();
     if (local !== undefined) {
+      if (replica.identity !== '' && replica.identity !== local.who.identity) {
+        throw new ConnectionRefused(
+          'wrong_identity',
+          `expected ${replica.identity} at ${ip}, there is ${local.who.identity}`,
+        );
+      }
       labels.security = 'same_node';
       labels.reporter = 'both';
       labels.destinationWorkload = local.who.workload;
       labels.destinationIdentity = local.who.identity;
       const { identity, namespace } = pod.who;
-      return enter(
-        local,
-        { identity, namespace, ip: sourceIp },
-        ip,
-        port,
-        connection,
-        limits.connectTimeoutMs,
-      );
+      return enter(local, { identity, namespace, ip: sourceIp }, ip, port, connection, limits);
     }
     labels.reporter = 'source';
     if (!replica.hbone) {
@@ -197,6 +201,7 @@ export class OutboundServer {
       maxStreams: limits.streamsPerTunnel,
       idleMs: limits.idleTunnelMs,
       onRetired: tunnel => this.pool.forget(peerKey, tunnel),
+      onClosed: tunnel => this.pool.closed(tunnel),
     });
   }
 

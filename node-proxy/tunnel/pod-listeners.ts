@@ -27,7 +27,7 @@ export class PodListeners {
   readonly #plain: Server;
   #hbone: HboneServer | undefined;
   #hboneFd: number;
-  #closed = false;
+  #draining = false;
 
   constructor(pod: LocalPod, fds: ListenerFds, context: WorkerContext) {
     this.pod = pod;
@@ -37,7 +37,7 @@ export class PodListeners {
     this.#outbound.server.listen({ fd: fds.outbound, backlog: BACKLOG });
     this.#plain = servePlain(pod, context);
     this.#plain.listen({ fd: fds.plain, backlog: BACKLOG });
-    this.credentialChanged();
+    this.credentialChanged(false);
   }
 
   /** Tunnels of this pod, both directions. */
@@ -45,11 +45,16 @@ export class PodListeners {
     return { outbound: this.#outbound.pool.size, inbound: this.#hbone?.tunnels ?? 0 };
   }
 
-  /** A new certificate or new roots: counts for new handshakes. */
-  credentialChanged(): void {
+  /**
+   * A new certificate or new roots: counts for new handshakes. Open streams finish in the tunnels that they are
+   * in; new ones go through tunnels that prove themselves anew.
+   */
+  credentialChanged(rootsChanged: boolean): void {
+    if (this.#draining) return;
     const material = this.#context.credentials.server(this.pod.who.identity);
-    if (material === undefined || this.#closed) return;
-    if (this.#hbone !== undefined) return this.#hbone.renew(material);
+    if (material === undefined) return;
+    this.#outbound.pool.retire();
+    if (this.#hbone !== undefined) return this.#hbone.renew(material, rootsChanged);
     this.#hbone = new HboneServer(this.pod, this.#context, material);
     this.#hbone.server.listen({ fd: this.#hboneFd, backlog: BACKLOG });
     this.#hboneFd = -1;
@@ -57,22 +62,22 @@ export class PodListeners {
 
   /** No new connections; tunnels are told (GOAWAY); what is open goes on. */
   drain(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#draining) return;
+    this.#draining = true;
     this.#outbound.server.close();
     this.#plain.close();
     this.#hbone?.server.close();
     if (this.#hboneFd >= 0) closeFd(this.#hboneFd);
     this.#hboneFd = -1;
     this.#hbone?.drain();
-    this.#outbound.pool.close(true);
+    this.#outbound.pool.retire();
   }
 
   /** Ends everything at once. */
   destroy(reason: 'unenrolled' | 'draining'): void {
     this.drain();
     this.pod.breakOff(reason);
-    this.#outbound.pool.close(false);
+    this.#outbound.pool.destroy();
     this.#hbone?.destroy();
   }
 }

@@ -34,7 +34,10 @@ export type ToWorker =
   | { type: 'trust'; trust: TrustState }
   | { type: 'binding'; address: string; state: AddressState }
   | { type: 'drain' }
-  | { type: 'report'; seq: number };
+  /** : bindings too. */
+  | { type: 'report'; seq: number; details: boolean }
+  /** End every connection and write out what is left; answered with `closed`. */
+  | { type: 'close' };
 
 export type FromWorker =
   | { type: 'started' }
@@ -43,7 +46,9 @@ export type FromWorker =
   | { type: 'unserved'; pod: string }
   | { type: 'watch'; address: string }
   | { type: 'unwatch'; address: string }
-  | { type: 'policy-unreadable'; pod: string; message: string }
+  /** Something could not be followed; what held before holds on. */
+  | { type: 'problem'; about: string; message: string }
+  | { type: 'closed' }
   | { type: 'edges'; deltas: EdgeDelta[]; droppedLogLines: number }
   | { type: 'report'; seq: number; report: WorkerReport };
 

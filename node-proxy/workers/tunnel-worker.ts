@@ -6,31 +6,32 @@
 import type { Clock } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import { EndpointTable } from '../balance/index.ts';
+import { closeFd } from '../kernel/index.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { EdgeCounters } from '../observe/edge-counters.ts';
 import { Resolver } from '../resolve/index.ts';
 import {
   type AccessEntry,
-  Authorizer,
   Credentials,
-  DENY_ALL,
-  LocalPod,
   PodListeners,
   type Reason,
   type WorkerContext,
 } from '../tunnel/index.ts';
-import type { FromWorker, PodSpec, ToWorker, WorkerReport, WorkerStart } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerReport, WorkerStart } from './messages.ts';
+import { PodTable } from './pod-table.ts';
 import { describeBindings } from './report.ts';
 
 export const REPORT_EVERY_MS = 1_000;
+/** A pod that leaves is listened for at least this long, if it was given that grace. */
+const QUIET_MS = 2_000;
+const LOOK_MS = 100;
 
 export class TunnelWorker {
   readonly #send: (message: FromWorker) => void;
   readonly #clock: Clock;
   readonly #edges = new EdgeCounters();
   readonly #endpoints: EndpointTable;
-  readonly #byId = new Map<string, LocalPod>();
-  readonly #byIp = new Map<string, LocalPod>();
+  readonly #pods: PodTable;
   readonly #served = new Map<string, PodListeners>();
   readonly #accessLog: AccessLog | undefined;
   readonly #context: WorkerContext;
@@ -46,6 +47,7 @@ export class TunnelWorker {
     this.#send = send;
     this.#clock = clock;
     this.#endpoints = new EndpointTable(() => clock.monotonic());
+    this.#pods = new PodTable((pod, message) => send({ type: 'problem', about: `pod ${pod}`, message }));
     this.#accessLog =
       start.accessLog === 'off' ? undefined : new AccessLog(start.accessLog, start.node, () => clock.now());
     const log = this.#accessLog;
@@ -66,7 +68,7 @@ export class TunnelWorker {
         limit: start.limits.bindings,
         idleMs: start.limits.idleBindingMs,
       }),
-      localPods: this.#byIp,
+      localPods: this.#pods.byIp,
       draining: false,
       whenUnresolved: start.whenUnresolved,
     };
@@ -74,23 +76,32 @@ export class TunnelWorker {
     send({ type: 'started' });
   }
 
+  /** Never throws: a message that can't be followed is reported, and what held before holds on. */
   handle(message: ToWorker): void {
+    try {
+      this.#follow(message);
+    } catch (error) {
+      this.#send({ type: 'problem', about: message.type, message: messageOf(error) });
+    }
+  }
+
+  #follow(message: ToWorker): void {
     const { credentials, resolver } = this.#context;
     switch (message.type) {
       case 'pods':
-        return this.#setPods(message.pods);
+        return this.#pods.announce(message.pods, this.#served);
       case 'serve':
         return this.#serve(message.pod, message.fds);
       case 'unserve':
         return this.#unserve(message.pod, message.graceMs);
       case 'credential':
         credentials.set(message.credential);
-        return this.#credentialsChanged(message.credential.identity);
+        return this.#credentialsChanged(message.credential.identity, false);
       case 'forget-credential':
         return credentials.remove(message.identity);
       case 'trust':
-        credentials.trust(message.trust);
-        return this.#credentialsChanged(undefined);
+        if (credentials.trust(message.trust)) this.#credentialsChanged(undefined, true);
+        return;
       case 'binding':
         return resolver.bind(message.address, message.state);
       case 'drain':
@@ -99,15 +110,17 @@ export class TunnelWorker {
         return;
       case 'report':
         this.#flushEdges();
-        this.#send({ type: 'report', seq: message.seq, report: this.report() });
+        this.#send({ type: 'report', seq: message.seq, report: this.report(message.details) });
+        return;
+      case 'close':
+        this.close();
+        this.#send({ type: 'closed' });
         return;
     }
   }
 
   get openConnections(): number {
-    let open = 0;
-    for (const { openConnections } of this.#byId.values()) open += openConnections;
-    return open;
+    return this.#pods.openConnections;
   }
 
   /** Refusals since the start, by reason. */
@@ -115,7 +128,8 @@ export class TunnelWorker {
     return { ...this.#edges.refusals };
   }
 
-  report(): Omit<WorkerReport, 'eventLoopDelay' | 'heapBytes'> & WorkerReport {
+  /** @param details also every binding with its endpoints; thread.ts fills in what only the thread knows. */
+  report(details: boolean): WorkerReport {
     return {
       pods: [...this.#served.values()].map(({ pod, tunnels }) => ({
         id: pod.who.id,
@@ -123,82 +137,58 @@ export class TunnelWorker {
         connections: pod.openConnections,
         tunnels,
       })),
-      bindings: describeBindings(this.#context.resolver, this.#clock.monotonic()),
+      bindings: details ? describeBindings(this.#context.resolver, this.#clock.monotonic()) : [],
       openConnections: this.openConnections,
       eventLoopDelay: { p50: 0, p99: 0, max: 0 },
       heapBytes: 0,
     };
   }
 
+  /** Ends every connection with a reset, and writes out what is counted and logged. */
   close(): void {
     for (const listeners of this.#served.values()) listeners.destroy('draining');
+    this.#pods.close();
+    this.#flushEdges();
     this.#accessLog?.close();
   }
 
-  #setPods(specs: readonly PodSpec[]): void {
-    const present = new Set(specs.map(({ who }) => who.id));
-    for (const id of this.#byId.keys()) if (!present.has(id) && !this.#served.has(id)) this.#byId.delete(id);
-    for (const spec of specs) this.#setPod(spec);
-    this.#byIp.clear();
-    for (const { who } of specs) {
-      const pod = this.#byId.get(who.id);
-      if (pod !== undefined) for (const ip of who.ips) this.#byIp.set(ip, pod);
-    }
-  }
-
-  #setPod(spec: PodSpec): void {
-    const known = this.#byId.get(spec.who.id);
-    const authorizer = this.#authorizer(spec) ?? known?.authorizer ?? DENY_ALL;
-    if (known === undefined) {
-      this.#byId.set(spec.who.id, new LocalPod(spec.who, { fd: spec.netnsFd }, authorizer));
-      return;
-    }
-    known.reauthorize(authorizer);
-  }
-
-  /** Undefined when the rules are missing or unreadable: what held before holds on. */
-  #authorizer({ who, rules }: PodSpec): Authorizer | undefined {
-    if (rules === undefined) return undefined;
-    try {
-      return new Authorizer(rules.policies, rules.transport);
-    } catch (error) {
-      this.#send({ type: 'policy-unreadable', pod: who.id, message: messageOf(error) });
-      return undefined;
-    }
-  }
-
   #serve(id: string, fds: { outbound: number; plain: number; hbone: number }): void {
-    const pod = this.#byId.get(id);
+    const pod = this.#pods.get(id);
     try {
       if (pod === undefined) throw new Error(`pod ${id} was not announced before it was to be served`);
       this.#served.set(id, new PodListeners(pod, fds, this.#context));
       this.#send({ type: 'serving', pod: id });
     } catch (error) {
+      for (const fd of Object.values(fds)) closeFd(fd);
       this.#send({ type: 'serve-failed', pod: id, message: messageOf(error) });
     }
   }
 
+  /**
+   * The pod leaves. Its listeners stay for peers that have not heard, until the last connection has ended or the
+   * grace is over; nothing is captured any more, so nothing else comes.
+   */
   #unserve(id: string, graceMs: number): void {
     const listeners = this.#served.get(id);
     if (listeners === undefined) return this.#send({ type: 'unserved', pod: id });
-    listeners.drain();
-    const end = () => {
+    const endMs = this.#clock.monotonic() + graceMs;
+    const quietMs = this.#clock.monotonic() + Math.min(graceMs, QUIET_MS);
+    const look = () => {
+      const nowMs = this.#clock.monotonic();
+      const idle = listeners.pod.openConnections === 0 && nowMs >= quietMs;
+      if (!idle && nowMs < endMs) return void this.#clock.after(LOOK_MS, look);
       listeners.destroy('unenrolled');
       this.#served.delete(id);
-      if (!this.#byIpHas(listeners.pod)) this.#byId.delete(id);
+      this.#pods.release(id);
       this.#send({ type: 'unserved', pod: id });
     };
-    if (graceMs === 0 || listeners.pod.openConnections === 0) end();
-    else this.#clock.after(graceMs, end);
+    look();
   }
 
-  #byIpHas(pod: LocalPod): boolean {
-    return pod.who.ips.some(ip => this.#byIp.get(ip) === pod);
-  }
-
-  #credentialsChanged(identity: string | undefined): void {
+  #credentialsChanged(identity: string | undefined, rootsChanged: boolean): void {
     for (const listeners of this.#served.values()) {
-      if (identity === undefined || listeners.pod.who.identity === identity) listeners.credentialChanged();
+      if (identity !== undefined && listeners.pod.who.identity !== identity) continue;
+      listeners.credentialChanged(rootsChanged);
     }
   }
 

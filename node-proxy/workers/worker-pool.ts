@@ -39,6 +39,9 @@ export interface PodFds {
 /** A worker that lived this long died of something else than its start. */
 const STABLE_MS = 10_000;
 
+/** Time for a worker to end its connections and write its logs out. */
+const CLOSE_WITHIN_MS = 2_000;
+
 interface Slot {
   index: number;
   worker: Worker;
@@ -48,6 +51,8 @@ interface Slot {
   restarts: number;
   reports: Map<number, (report: WorkerReport | undefined) => void>;
   alive: boolean;
+  /** Resolved when it has ended its connections, or died. */
+  closed: PromiseWithResolvers<void>;
   /** Monotonic time of its start. */
   sinceMs: number;
 }
@@ -154,8 +159,8 @@ export class WorkerPool {
   }
 
   /** What each worker says of itself; undefined for one that does not answer in time. */
-  reports(timeoutMs: number): Promise<(WorkerReport | undefined)[]> {
-    return Promise.all(this.#slots.map(slot => this.#report(slot, timeoutMs)));
+  reports(timeoutMs: number, details = false): Promise<(WorkerReport | undefined)[]> {
+    return Promise.all(this.#slots.map(slot => this.#report(slot, timeoutMs, details)));
   }
 
   /** Stops listening everywhere; open connections go on. */
@@ -165,9 +170,21 @@ export class WorkerPool {
     this.#tellAll({ type: 'drain' });
   }
 
+  /** Ends every connection with a reset, then the threads: a thread that is just ended would look like a clean end. */
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.all(this.#slots.map(({ worker }) => worker.terminate()));
+    await Promise.all(
+      this.#slots.map(async slot => {
+        if (slot.alive) {
+          const late = Promise.withResolvers<void>();
+          const timer = this.#options.clock.after(CLOSE_WITHIN_MS, () => late.resolve());
+          this.#post(slot, { type: 'close' });
+          await Promise.race([slot.closed.promise, late.promise]);
+          timer.cancel();
+        }
+        await slot.worker.terminate();
+      }),
+    );
   }
 
   #spawn(index: number, restarts: number): Slot {
@@ -187,6 +204,7 @@ export class WorkerPool {
       restarts,
       reports: new Map(),
       alive: true,
+      closed: Promise.withResolvers(),
       sinceMs: this.#options.clock.monotonic(),
     };
     worker.on('message', (message: FromWorker) => {
@@ -196,6 +214,7 @@ export class WorkerPool {
     worker.on('error', error => log.error({ err: error, worker: index }, 'tunnel worker failed'));
     worker.on('exit', code => {
       slot.alive = false;
+      slot.closed.resolve();
       started.reject(new WorkerDied(index, `exit code ${code}`));
       for (const settle of slot.reports.values()) settle(undefined);
       this.#reclaim(index);
@@ -267,11 +286,13 @@ export class WorkerPool {
         return onUnwatch(slot.index, message.address);
       case 'edges':
         return onEdges(slot.index, message.deltas);
-      case 'policy-unreadable':
+      case 'problem':
         return log.error(
-          { pod: message.pod, problem: message.message },
-          'policy unreadable: the last good one stays',
+          { worker: slot.index, about: message.about, problem: message.message },
+          'a worker could not follow: what held before holds on',
         );
+      case 'closed':
+        return slot.closed.resolve();
       case 'report':
         return slot.reports.get(message.seq)?.(message.report);
       case 'started':
@@ -295,7 +316,7 @@ export class WorkerPool {
     waiting.reject(new MeshError('NM_SERVE_FAILED', message.message, { by: 'mesh' }));
   }
 
-  #report(slot: Slot, timeoutMs: number): Promise<WorkerReport | undefined> {
+  #report(slot: Slot, timeoutMs: number, details: boolean): Promise<WorkerReport | undefined> {
     if (!slot.alive) return Promise.resolve(undefined);
     const seq = ++this.#seq;
     return new Promise(resolve => {
@@ -306,7 +327,7 @@ export class WorkerPool {
       };
       const timer = this.#options.clock.after(timeoutMs, () => settle(undefined));
       slot.reports.set(seq, settle);
-      this.#post(slot, { type: 'report', seq });
+      this.#post(slot, { type: 'report', seq, details });
     });
   }
 

@@ -45,10 +45,12 @@ export class Credentials {
     this.#contexts.delete(identity);
   }
 
-  /** New roots count for every handshake from now on. */
-  trust(state: TrustState): void {
+  /** New roots count for every handshake from now on. @returns false when they are the same as before. */
+  trust(state: TrustState): boolean {
+    if (JSON.stringify(state) === JSON.stringify(this.#trust)) return false;
     this.#trust = state;
     this.#contexts.clear();
+    return true;
   }
 
   /** For the client side; undefined while the identity has no certificate or it has expired. */

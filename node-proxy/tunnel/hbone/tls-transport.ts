@@ -3,17 +3,29 @@
 import type { TLSSocket } from 'node:tls';
 import type { H2Connection, H2Transport } from '../../http2/index.ts';
 
+/**
+ * Unencrypted bytes that may wait in a TLS socket. Node's own bound (64 KB, one flush of ours) would stop and
+ * start the reading of applications with every write; that cost more than all encryption.
+ */
+const WAITING_BYTES = 1024 * 1024;
+
 /** @param make builds the connection on the transport; it may write at once. */
 export function bindTransport(tls: TLSSocket, make: (transport: H2Transport) => H2Connection): H2Connection {
+  // Whoever is told to wait has gone beyond Node's bound too, so that 'drain' comes.
+  const hasRoom = () => tls.writableLength < WAITING_BYTES;
   const connection = make({
-    write: (chunk: Buffer) => tls.write(chunk),
+    write: (chunk: Buffer) => {
+      tls.write(chunk);
+      return hasRoom();
+    },
     writev: chunks => {
       tls.cork();
       for (const chunk of chunks) tls.write(chunk);
       tls.uncork();
-      return !tls.writableNeedDrain;
+      return hasRoom();
     },
-    end: () => tls.end(),
+    // Not `end`: HTTP/2 has no half-open transport, and the peer may never end its half.
+    end: () => tls.destroySoon(),
     destroy: () => tls.destroy(),
   });
   tls.setNoDelay(true);

@@ -1,6 +1,7 @@
 /**
  * The tunnels of one pod, by peer. Never shared between pods: each tunnel proves its pod's identity. One
- * tunnel at a time is made per peer while others wait for it; a further one when all are full.
+ * tunnel at a time is made per peer while others wait for it; a further one when all are full. A place in a
+ * tunnel is reserved the moment it is found, so that a crowd that waited together does not count on the same one.
  */
 
 import type { Header } from '../../http2/index.ts';
@@ -16,78 +17,85 @@ export interface PoolLimits {
 }
 
 interface Group {
+  /** Ready ones. */
   tunnels: Tunnel[];
-  making: Promise<Tunnel> | undefined;
+  making: Promise<void> | undefined;
   waiting: number;
 }
+
+/** Times that a connection asks again after a GOAWAY: a peer that keeps saying so must not make a loop. */
+const FRESH_TRIES = 2;
 
 export class TunnelPool {
   readonly #groups = new Map<string, Group>();
   readonly #limits: PoolLimits;
+  /** Every tunnel that is not closed: being made, ready or draining. */
+  readonly #alive = new Set<Tunnel>();
+  #closed = false;
 
   constructor(limits: PoolLimits) {
     this.#limits = limits;
   }
 
-  /** All tunnels that are ready or draining. */
+  /** Tunnels that are being made, ready or draining. */
   get size(): number {
-    let count = 0;
-    for (const { tunnels } of this.#groups.values()) count += tunnels.length;
-    return count;
+    return this.#alive.size;
   }
 
   /**
    * Opens a stream to a peer.
-   * @param make starts a tunnel; its `onRetired` must call {@link TunnelPool.forget}.
+   * @param make starts a tunnel; `onRetired` of it must call {@link TunnelPool.forget}, `onClosed` {@link TunnelPool.closed}.
    */
   async open(peer: string, headers: readonly Header[], make: () => Tunnel): Promise<StreamSide> {
-    const { connectTimeoutMs } = this.#limits;
     for (let fresh = 0; ; fresh++) {
-      const tunnel = this.#withRoom(peer) ?? (await this.#wait(peer, make));
+      const tunnel = this.#reserve(peer) ?? (await this.#wait(peer, make));
       try {
-        return await tunnel.open(headers, connectTimeoutMs);
+        return await tunnel.open(headers, this.#limits.connectTimeoutMs);
       } catch (error) {
-        // The peer said GOAWAY while we asked: nothing was processed, a fresh tunnel may do. Bounded, for a
-        // peer that keeps saying so would otherwise turn one connection into an unbounded loop.
-        const retry = error instanceof ConnectionRefused && error.reason === 'tunnel_gone' && fresh < 2;
-        if (!retry) throw error;
+        // The peer said GOAWAY while we asked: nothing was processed, a fresh tunnel may do.
+        const goneMeanwhile = error instanceof ConnectionRefused && error.reason === 'tunnel_gone';
+        if (!goneMeanwhile || fresh === FRESH_TRIES) throw error;
       }
     }
   }
 
+  /** The tunnel takes no new streams. */
   forget(peer: string, tunnel: Tunnel): void {
     const group = this.#groups.get(peer);
     if (group === undefined) return;
     group.tunnels = group.tunnels.filter(other => other !== tunnel);
-    if (group.tunnels.length === 0 && group.making === undefined) this.#groups.delete(peer);
+    this.#sweep(peer, group);
   }
 
-  /** Ends every tunnel: gracefully (streams finish) or at once. */
-  close(graceful: boolean): void {
-    for (const { tunnels } of [...this.#groups.values()]) {
-      for (const tunnel of [...tunnels]) {
-        if (graceful) tunnel.close();
-        else tunnel.destroy();
-      }
-    }
+  closed(tunnel: Tunnel): void {
+    this.#alive.delete(tunnel);
   }
 
-  #withRoom(peer: string): Tunnel | undefined {
+  /** Every tunnel is replaced by a new one on demand; open streams finish. For a new certificate. */
+  retire(): void {
+    for (const tunnel of [...this.#alive]) tunnel.close();
+  }
+
+  /** No tunnels any more, also none that is being made. */
+  destroy(): void {
+    this.#closed = true;
+    for (const tunnel of [...this.#alive]) tunnel.destroy();
+  }
+
+  #reserve(peer: string): Tunnel | undefined {
     const tunnels = this.#groups.get(peer)?.tunnels;
     if (tunnels === undefined) return undefined;
     for (let i = 0; i < tunnels.length; i++) {
       const tunnel = tunnels[i] as Tunnel;
-      if (tunnel.hasRoom) return tunnel;
+      if (!tunnel.hasRoom) continue;
+      tunnel.reserve();
+      return tunnel;
     }
     return undefined;
   }
 
   async #wait(peer: string, make: () => Tunnel): Promise<Tunnel> {
-    let group = this.#groups.get(peer);
-    if (group === undefined) {
-      group = { tunnels: [], making: undefined, waiting: 0 };
-      this.#groups.set(peer, group);
-    }
+    const group = this.#group(peer);
     if (group.waiting >= this.#limits.waiting) {
       throw new ConnectionRefused(
         'stream_limit',
@@ -96,40 +104,46 @@ export class TunnelPool {
     }
     group.waiting += 1;
     try {
-      // Whoever waited may find the new tunnel full again: then the next one is made, up to the limit.
       for (;;) {
-        await (group.making ?? this.#start(peer, group, make));
-        const tunnel = group.tunnels.find(({ hasRoom }) => hasRoom);
+        // Whoever waited may find the new tunnel full again: then the next one is made, up to the limit.
+        group.making ??= this.#make(group, make);
+        await group.making;
+        const tunnel = this.#reserve(peer);
         if (tunnel !== undefined) return tunnel;
-        if (group.making === undefined && group.tunnels.length >= this.#limits.tunnelsPerPeer) {
-          throw new ConnectionRefused(
-            'stream_limit',
-            `all ${group.tunnels.length} tunnels to ${peer} are full`,
-          );
-        }
       }
     } finally {
       group.waiting -= 1;
+      this.#sweep(peer, group);
     }
   }
 
-  async #start(peer: string, group: Group, make: () => Tunnel): Promise<Tunnel> {
-    if (group.tunnels.length >= this.#limits.tunnelsPerPeer) {
-      throw new ConnectionRefused('stream_limit', `all ${group.tunnels.length} tunnels to ${peer} are full`);
-    }
-    const starting = (async () => {
-      const tunnel = make();
-      await tunnel.opened(this.#limits.connectTimeoutMs);
-      this.#groups.set(peer, group);
-      group.tunnels.push(tunnel);
-      return tunnel;
-    })();
-    group.making = starting;
+  async #make(group: Group, make: () => Tunnel): Promise<void> {
+    const { tunnelsPerPeer, connectTimeoutMs } = this.#limits;
     try {
-      return await starting;
+      if (this.#closed) throw new ConnectionRefused('unenrolled', 'the pod has left the mesh');
+      if (group.tunnels.length >= tunnelsPerPeer) {
+        throw new ConnectionRefused('stream_limit', `all ${tunnelsPerPeer} tunnels to the peer are full`);
+      }
+      const tunnel = make();
+      this.#alive.add(tunnel);
+      await tunnel.opened(connectTimeoutMs);
+      group.tunnels.push(tunnel);
     } finally {
       group.making = undefined;
-      if (group.tunnels.length === 0) this.#groups.delete(peer);
     }
+  }
+
+  #group(peer: string): Group {
+    let group = this.#groups.get(peer);
+    if (group === undefined) {
+      group = { tunnels: [], making: undefined, waiting: 0 };
+      this.#groups.set(peer, group);
+    }
+    return group;
+  }
+
+  #sweep(peer: string, group: Group): void {
+    if (group.tunnels.length > 0 || group.waiting > 0 || group.making !== undefined) return;
+    if (this.#groups.get(peer) === group) this.#groups.delete(peer);
   }
 }

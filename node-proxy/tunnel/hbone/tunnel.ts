@@ -12,7 +12,6 @@ import type { Clock, Timer } from '#base/clock.ts';
 import {
   type ConnectionEvents,
   H2Connection,
-  type H2Error,
   type H2Stream,
   type Header,
   type StreamEvents,
@@ -20,7 +19,7 @@ import {
 import { ConnectionRefused, refusalOf } from '../failure.ts';
 import { StreamSide } from '../relay/side.ts';
 import { bindTransport } from './tls-transport.ts';
-import { H2_SETTINGS, PING_EVERY_MS, PONG_WITHIN_MS, TLS_OPTIONS } from './wire.ts';
+import { CLOSE_WITHIN_MS, H2_SETTINGS, PING_EVERY_MS, PONG_WITHIN_MS, TLS_OPTIONS } from './wire.ts';
 
 export interface TunnelOptions {
   /** A socket that is connecting, or connected, to the peer's HBONE port. */
@@ -35,6 +34,8 @@ export interface TunnelOptions {
   idleMs: number;
   /** Takes no new streams from now on. Called once. */
   onRetired: (tunnel: Tunnel) => void;
+  /** Its socket is gone. Called once, after `onRetired`. */
+  onClosed: (tunnel: Tunnel) => void;
 }
 
 export class Tunnel implements ConnectionEvents {
@@ -42,6 +43,7 @@ export class Tunnel implements ConnectionEvents {
   readonly #tls: TLSSocket;
   #connection: H2Connection | undefined;
   #state: 'connecting' | 'ready' | 'draining' | 'closed' = 'connecting';
+  #reserved = 0;
   /** Monotonic time since when no stream was open. */
   #idleSinceMs: number | undefined;
   #pinging: Timer | undefined;
@@ -80,6 +82,11 @@ export class Tunnel implements ConnectionEvents {
     });
   }
 
+  /** Takes a place for a stream that is to be opened in this turn or soon; {@link Tunnel.open} uses it. */
+  reserve(): void {
+    this.#reserved += 1;
+  }
+
   get streams(): number {
     return this.#connection?.openStreams ?? 0;
   }
@@ -90,14 +97,17 @@ export class Tunnel implements ConnectionEvents {
       this.#state === 'ready' &&
       connection !== undefined &&
       connection.canOpen &&
-      connection.openStreams < this.#options.maxStreams
+      // A peer that takes nothing more on this tunnel shall not hold up new connections.
+      !connection.stalled &&
+      connection.openStreams + this.#reserved < this.#options.maxStreams
     );
   }
 
-  /** Opens a CONNECT stream; resolves on 200. */
+  /** Opens a CONNECT stream in a reserved place; resolves on 200. */
   open(headers: readonly Header[], timeoutMs: number): Promise<StreamSide> {
     const connection = this.#connection;
-    if (connection === undefined || !this.hasRoom) return Promise.reject(gone(this.#options.expected));
+    this.#reserved -= 1;
+    if (connection?.canOpen !== true) return Promise.reject(gone(this.#options.expected));
     this.#idleSinceMs = undefined;
     return new Promise((resolve, reject) => {
       const opening = new Opening(headers, this.#options.clock, timeoutMs, resolve, reject);
@@ -132,8 +142,11 @@ export class Tunnel implements ConnectionEvents {
     this.#retire();
   }
 
-  onClosed(error: H2Error | undefined): void {
-    this.#failed(gone(this.#options.expected, error));
+  onClosed(error: Error | undefined): void {
+    if (error !== undefined) return this.#failed(gone(this.#options.expected, error));
+    // What was written last still has to leave.
+    this.#retire();
+    this.#options.clock.after(CLOSE_WITHIN_MS, () => this.#tls.destroy());
   }
 
   onPong(): void {
@@ -181,6 +194,7 @@ export class Tunnel implements ConnectionEvents {
     this.#opened?.reject(error);
     this.#connection?.destroy();
     this.#tls.destroy();
+    this.#options.onClosed(this);
   }
 }
 

@@ -1,18 +1,22 @@
 /**
  * One captured or tunnelled connection from accept to close: what it counted, what was decided about it, and
  * its line in the access log. Also the relay's meter.
+ *
+ *   connecting ──establish──► relaying ──► ended
+ *        └── refused, or broken off while connecting ──┘
  */
 
-import type { Endpoint } from '../../balance/endpoint.ts';
+import type { Endpoint } from '../../balance/index.ts';
 import type { Authorizer, Caller, Decision } from '../authorize.ts';
-import type { ConnectionRefused, Reason } from '../failure.ts';
-import type { LocalPod, OpenConnection } from '../local-pod.ts';
+import { ConnectionRefused, type Reason } from '../failure.ts';
+import type { Direction, LocalPod, OpenConnection } from '../local-pod.ts';
 import type { AccessEntry, Edge, EdgeTable, FlowLabels } from './flow.ts';
 import { Relay, type RelayEnd, type RelayMeter } from './relay.ts';
 import type { Side } from './side.ts';
 
 /** What a connection needs from its worker. */
 export interface ConnectionHost {
+  /** Monotonic milliseconds. */
   now(): number;
   edges: EdgeTable;
   /** The access log; undefined when it is off. */
@@ -20,7 +24,7 @@ export interface ConnectionHost {
 }
 
 export interface ConnectionStart {
-  direction: 'outbound' | 'inbound';
+  direction: Direction;
   /** The pod whose listener accepted. */
   pod: LocalPod;
   /** Source `ip:port`. */
@@ -29,45 +33,76 @@ export interface ConnectionStart {
   destination: string;
 }
 
+interface Judgement {
+  pod: LocalPod;
+  caller: Caller;
+  decision: Decision;
+}
+
 export class Connection implements RelayMeter, OpenConnection {
   readonly start: ConnectionStart;
+  attempts = 0;
   readonly #host: ConnectionHost;
   readonly #startedMs: number;
   #connectMs = 0;
   #sent = 0;
   #received = 0;
   #relay: Relay | undefined;
-  #edges: Edge[] = [];
+  #edges: readonly Edge[] = [];
   #labels: FlowLabels | undefined;
-  #judged: { caller: Caller; decision: Decision; pod: LocalPod; plaintext: boolean } | undefined;
+  #judgement: Judgement | undefined;
   #endpoint: Endpoint | undefined;
-  #reason: Reason | undefined;
-  attempts = 0;
+  /** Why it was broken off. */
+  #broken: Reason | undefined;
 
   constructor(host: ConnectionHost, start: ConnectionStart) {
     this.#host = host;
     this.start = start;
     this.#startedMs = host.now();
-    start.pod.add(this);
+    start.pod.add(this, start.direction);
   }
 
-  /** Notes the decision of the destination's policies, so that it can be taken again when they change. */
-  judged(pod: LocalPod, caller: Caller, decision: Decision, plaintext: boolean): void {
-    this.#judged = { caller, decision, pod, plaintext };
-    if (pod !== this.start.pod) pod.add(this);
+  /**
+   * Asks the destination's policies, and remembers who asked, so that they can be asked again.
+   * @throws ConnectionRefused
+   */
+  judge(pod: LocalPod, caller: Caller): void {
+    const decision = pod.authorizer.decide(caller);
+    this.#judgement = { pod, caller, decision };
+    if (pod !== this.start.pod) pod.add(this, 'inbound');
+    if (caller.identity === '' && !pod.authorizer.plaintextAllowed(caller.port)) {
+      throw new ConnectionRefused(
+        'plaintext_refused',
+        `${pod.who.workload} takes only mesh traffic on port ${caller.port}`,
+      );
+    }
+    if (!decision.allowed)
+      throw new ConnectionRefused('policy', `${decision.rule} refuses port ${caller.port}`);
   }
 
   stillAllowed(authorizer: Authorizer): boolean {
-    const judged = this.#judged;
-    if (judged === undefined || judged.pod.authorizer !== authorizer) return true;
-    if (judged.plaintext && !authorizer.plaintextAllowed(judged.caller.port)) return false;
-    const decision = authorizer.decide(judged.caller);
-    judged.decision = decision;
-    return decision.allowed;
+    const judgement = this.#judgement;
+    if (judgement === undefined || judgement.pod.authorizer !== authorizer) return true;
+    const { caller } = judgement;
+    if (caller.identity === '' && !authorizer.plaintextAllowed(caller.port)) return false;
+    judgement.decision = authorizer.decide(caller);
+    return judgement.decision.allowed;
+  }
+
+  /** @throws ConnectionRefused when it was broken off meanwhile: what took time must ask before it goes on. */
+  mustGoOn(): void {
+    if (this.#broken !== undefined)
+      throw new ConnectionRefused(this.#broken, 'ended while it still connected');
   }
 
   /** Both sides are connected: counts the opening and starts moving bytes. */
   establish(client: Side, upstream: Side, labels: FlowLabels, endpoint?: Endpoint): void {
+    try {
+      this.mustGoOn();
+    } catch (error) {
+      upstream.reset();
+      throw error;
+    }
     this.#labels = labels;
     this.#connectMs = this.#host.now() - this.#startedMs;
     this.#endpoint = endpoint;
@@ -81,13 +116,13 @@ export class Connection implements RelayMeter, OpenConnection {
   /** Nothing was connected. */
   refused(error: ConnectionRefused, labels: FlowLabels): void {
     this.#labels = labels;
-    this.#reason = error.reason;
+    this.#broken = error.reason;
     this.#host.edges.refused(labels, error.reason);
     this.#end('refused', error.message);
   }
 
   breakOff(reason: Reason): void {
-    this.#reason = reason;
+    this.#broken ??= reason;
     this.#relay?.breakOff();
   }
 
@@ -104,20 +139,24 @@ export class Connection implements RelayMeter, OpenConnection {
   done(end: RelayEnd): void {
     for (const edge of this.#edges) edge.closed();
     if (this.#endpoint !== undefined) this.#endpoint.open -= 1;
-    if (this.#reason !== undefined && this.#labels !== undefined) {
-      this.#host.edges.refused(this.#labels, this.#reason);
+    if (this.#broken !== undefined && this.#labels !== undefined) {
+      this.#host.edges.refused(this.#labels, this.#broken);
     }
     this.#end(end, undefined);
   }
 
   #end(end: RelayEnd | 'refused', error: string | undefined): void {
-    const { direction, pod, source, destination } = this.start;
-    pod.remove(this);
-    this.#judged?.pod.remove(this);
-    const labels = this.#labels;
+    const { pod, direction } = this.start;
+    pod.remove(this, direction);
+    this.#judgement?.pod.remove(this, 'inbound');
     const { log } = this.#host;
-    if (labels === undefined || log === undefined) return;
-    log({
+    if (this.#labels !== undefined && log !== undefined) log(this.#entry(this.#labels, end, error));
+  }
+
+  #entry(labels: FlowLabels, end: RelayEnd | 'refused', error: string | undefined): AccessEntry {
+    const { direction, source, destination } = this.start;
+    const decision = this.#judgement?.decision;
+    return {
       direction,
       source: { address: source, workload: labels.sourceWorkload, identity: labels.sourceIdentity },
       destination: {
@@ -130,16 +169,19 @@ export class Connection implements RelayMeter, OpenConnection {
       security: labels.security,
       sentBytes: this.#sent,
       receivedBytes: this.#received,
-      connectMs: Math.round(this.#connectMs * 1000) / 1000,
-      durationMs: Math.round((this.#host.now() - this.#startedMs) * 1000) / 1000,
+      connectMs: microseconds(this.#connectMs),
+      durationMs: microseconds(this.#host.now() - this.#startedMs),
       attempts: this.attempts,
       end,
-      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      ...(this.#broken === undefined ? {} : { reason: this.#broken }),
       ...(error === undefined ? {} : { error }),
-      ...(this.#judged === undefined ? {} : { rule: this.#judged.decision.rule }),
-      ...(this.#judged === undefined || this.#judged.decision.audits.length === 0
-        ? {}
-        : { audits: this.#judged.decision.audits }),
-    });
+      ...(decision === undefined ? {} : { rule: decision.rule }),
+      ...(decision === undefined || decision.audits.length === 0 ? {} : { audits: decision.audits }),
+    };
   }
+}
+
+/** Milliseconds with three decimals. */
+function microseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }

@@ -95,6 +95,7 @@ export class StreamSide implements Side, StreamEvents {
   #early: (() => void)[] | undefined;
   #paused = false;
   #owed = 0;
+  /** Halves that have ended; 2 = closed, however. */
   #ended = 0;
 
   constructor(stream: H2Stream) {
@@ -114,8 +115,12 @@ export class StreamSide implements Side, StreamEvents {
   }
 
   end(): void {
-    this.#ended += 1;
     this.#stream.end();
+  }
+
+  /** Only now has this half ended: what was written before may have waited for the peer's window. */
+  onSent(): void {
+    this.#ended += 1;
     this.#finished();
   }
 

@@ -5,16 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { leaf, rootAuthority } from '../../lib/authority.ts';
 import { netnsUnavailable } from '../../lib/netns.ts';
-import {
-  ask,
-  echo,
-  ended,
-  eventually,
-  type RigPod,
-  TRUST_DOMAIN,
-  TunnelRig,
-  tryAsk,
-} from './rig.ts';
+import { ask, echo, ended, eventually, type RigPod, TRUST_DOMAIN, TunnelRig, tryAsk } from './rig.ts';
 
 const HOUR = 3_600_000;
 
