@@ -18,6 +18,8 @@ export class AddressError extends MeshError {
 /** One spelling per address: `::ffff:1.2.3.4` → `1.2.3.4`, `2001:DB8:0::1` → `2001:db8::1`. Undefined if no IP. */
 export function canonicalIp(text: string): string | undefined {
   if (isIPv4(text)) return text;
+  // As sockets that serve both families print IPv4 peers: once per connection, so not the long way.
+  if (text.startsWith('::ffff:') && isIPv4(text.slice(7))) return text.slice(7);
   if (!isIPv6(text) || text.includes('%')) return undefined;
   const address = new SocketAddress({ address: text, family: 'ipv6' }).address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
