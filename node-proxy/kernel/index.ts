@@ -8,6 +8,7 @@ export { closeFd, dupFd } from './descriptor.ts';
 export { KernelError } from './kernel-error.ts';
 export { type ListeningFd, type ListenOptions, listenIn } from './listen.ts';
 export { hostNetns, inNetns, type Netns, type NetnsHandle, openNetns } from './netns.ts';
+export { nftGeneration } from './nft-generation.ts';
 export { originalDestination } from './original-destination.ts';
 export {
   type KeepAlive,

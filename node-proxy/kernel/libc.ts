@@ -45,6 +45,18 @@ export const libc = {
     value: Bytes,
     length: number,
   ) => number,
+  send: self.func('intptr_t send(int fd, void *bytes, size_t length, int flags)') as (
+    fd: number,
+    bytes: Bytes,
+    length: number,
+    flags: number,
+  ) => number,
+  recv: self.func('intptr_t recv(int fd, void *bytes, size_t length, int flags)') as (
+    fd: number,
+    bytes: Bytes,
+    length: number,
+    flags: number,
+  ) => number,
   /** Variadic in C; on the 64-bit Linux ABIs we run on, integer arguments travel the same way. */
   fcntl: self.func('int fcntl(int fd, int command, int argument)') as (
     fd: number,
