@@ -2,7 +2,7 @@
 
 import type { Replica, ReplicaSet } from '#api';
 import { parseEndpoint } from '#base/net.ts';
-import { type Dentry, type Path, showTree } from '#names';
+import { type Dentry, showTree } from '#names';
 
 export interface DentryJson {
   prefix: string;
@@ -37,9 +37,8 @@ export type AddrJson =
   | { type: 'neg' }
   | { type: 'failed'; cause: string };
 
-export function placeOf(path: Path, dentry: Dentry | undefined): Place {
-  if (dentry === undefined) return { path: path.show };
-  return { path: path.show, dentry: { prefix: dentry.prefix.show, dst: showTree(dentry.dst) } };
+export function dentryJson({ prefix, dst }: Dentry): DentryJson {
+  return { prefix: prefix.show, dst: showTree(dst) };
 }
 
 export function addrOf(set: ReplicaSet): AddrJson {

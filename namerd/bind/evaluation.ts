@@ -13,7 +13,7 @@
 import type { BoundTree, WeightedBranch } from '#api';
 import type { Use } from '#base/derived.ts';
 import { MeshError } from '#base/errors.ts';
-import type { Dtab, NameTree, Path, Weighted } from '#names';
+import type { Dentry, Dtab, NameTree, Path, Weighted } from '#names';
 import { type Activity, failed, type NamerTree, ok, PENDING } from '../namers/index.ts';
 import type { KnownReplicas } from './known-replicas.ts';
 import type { NamerTable } from './namer-table.ts';
@@ -24,6 +24,23 @@ export const MAX_DEPTH = 100;
 export const MAX_LOOKUPS = 5_000;
 /** Trees nest within look-ups; the stack is finite. */
 const MAX_NESTING = 1_500;
+/** Trees and their parts that are walked through; a dtab may hold a hundred thousand of them in one rule. */
+const MAX_VISITS = 200_000;
+/** Over all leaves: a union may name the same large service a thousand times. */
+const MAX_REPLICAS = 100_000;
+/** Names grow with every step of a rule that leads back to itself. */
+const MAX_ELEMENTS = 1_000;
+const MAX_NAME_BYTES = 64 * 1024;
+
+/** Longer than any name that is meant. */
+export function isTooLong({ elems }: Path): boolean {
+  if (elems.length > MAX_ELEMENTS) return true;
+  let bytes = 0;
+  for (const { length } of elems) bytes += length;
+  return bytes > MAX_NAME_BYTES;
+}
+
+export const TOO_LONG = `a name of more than ${MAX_ELEMENTS} elements or ${MAX_NAME_BYTES} bytes`;
 
 export class BindError extends MeshError {
   constructor(code: string, message: string) {
@@ -59,6 +76,8 @@ class Evaluation {
   readonly #input: EvaluationInput;
   #lookups = 0;
   #nesting = 0;
+  #visits = 0;
+  #replicas = 0;
 
   constructor(input: EvaluationInput) {
     this.#input = input;
@@ -68,17 +87,28 @@ class Evaluation {
     if (this.overflow !== undefined) return this.overflow;
     this.#lookups += 1;
     if (this.#lookups > MAX_LOOKUPS) return this.#tooBig(`the name takes more than ${MAX_LOOKUPS} look-ups`);
+    if (isTooLong(path)) return this.#tooBig(TOO_LONG);
     const { use, dtab, namers } = this.#input;
-    const tree = dtab.lookup(path);
-    if (tree.type !== 'neg') return this.#tree(tree, depth + 1, this.#pathLeaf);
+    const rules = dtab.matching(path);
+    const [first, ...more] = rules;
+    // A rule whose only answer is `~` leaves the path to the namers.
+    if (first !== undefined && (more.length > 0 || first.dst.type !== 'neg'))
+      return this.#firstAnswer(rules, rule => this.#rule(rule, path, depth + 1));
     const answer = use(`name ${path.show}`, () => namers.lookup(path));
     return answer.state === 'ok' ? this.#tree(answer.value, depth + 1, this.#namerLeaf) : answer;
   }
 
-  readonly #pathLeaf = (path: Path, depth: number): Binding => this.path(path, depth);
+  /** The rest of the path goes behind each leaf when its turn comes: of a large tree few are looked at. */
+  #rule({ prefix, dst }: Dentry, path: Path, depth: number): Binding {
+    const rest = path.drop(prefix.size);
+    return this.#tree(dst, depth, (to, depth) => this.path(to.concat(rest), depth));
+  }
 
   readonly #namerLeaf = (value: LeafOf<NamerTree>, depth: number): Binding => {
     if (value.type === 'path') return this.path(value.path, depth);
+    if (value.replicas.state === 'bound') this.#replicas += value.replicas.replicas.length;
+    if (this.#replicas > MAX_REPLICAS)
+      return this.#tooBig(`the name leads to more than ${MAX_REPLICAS} replicas`);
     const replicas = this.#input.known.fillIn(this.#input.use, value.replicas);
     return ok({ type: 'leaf', id: value.id.show, residual: value.residual.show, replicas });
   };
@@ -89,13 +119,15 @@ class Evaluation {
         new BindError('NM_BIND_DEPTH', `Max recursion level: ${MAX_DEPTH} reached in Namer lookup`),
       );
     if (this.#nesting === MAX_NESTING) return this.#tooBig(`the name nests more than ${MAX_NESTING} trees`);
+    this.#visits += 1;
+    if (this.#visits > MAX_VISITS) return this.#tooBig(`the name takes more than ${MAX_VISITS} trees`);
     this.#nesting += 1;
     try {
       switch (tree.type) {
         case 'leaf':
           return leaf(tree.value, depth);
         case 'alt':
-          return this.#alternatives(tree.trees, depth, leaf);
+          return this.#firstAnswer(tree.trees, each => this.#tree(each, depth, leaf));
         case 'union':
           return this.#union(tree.branches, depth, leaf);
         default:
@@ -111,13 +143,9 @@ class Evaluation {
     return this.overflow;
   }
 
-  #alternatives<T>(
-    trees: readonly NameTree<T>[],
-    depth: number,
-    leaf: (value: T, depth: number) => Binding,
-  ): Binding {
-    for (const tree of trees) {
-      const binding = this.#tree(tree, depth, leaf);
+  #firstAnswer<T>(alternatives: readonly T[], bind: (each: T) => Binding): Binding {
+    for (const each of alternatives) {
+      const binding = bind(each);
       if (binding.state !== 'ok' || binding.value.type !== 'neg') return binding;
     }
     return ok({ type: 'neg' });
@@ -132,6 +160,7 @@ class Evaluation {
     let anyOk = false;
     let failure: Binding | undefined;
     for (const { weight, tree } of branches) {
+      if (this.overflow !== undefined) return this.overflow;
       const binding = this.#tree(tree, depth, leaf);
       if (binding.state === 'failed') failure ??= binding;
       if (binding.state !== 'ok') continue;
