@@ -5,13 +5,11 @@
 
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { networkInterfaces } from 'node:os';
 import { MeshClient, type NodeState, type TrustState } from '#api';
 import { type Clock, delay, systemClock } from '#base/clock.ts';
 import { MeshError } from '#base/errors.ts';
 import { Scope } from '#base/lifecycle.ts';
 import { createLog, type Logger } from '#base/log.ts';
-import { canonicalIp } from '#base/net.ts';
 import { Cell, type Dispose } from '#base/watch.ts';
 import { Capture } from '#capture';
 import { splitPem } from '#trust';
@@ -25,8 +23,10 @@ import { NodeView } from './observe/node-view.ts';
 import { CaptureGuard } from './pods/capture-guard.ts';
 import { localApi } from './pods/local-api.ts';
 import { listenLocally } from './pods/local-server.ts';
+import { ProxyEnds } from './pods/pod-error.ts';
 import { readRecords, writeRecords } from './pods/pod-records.ts';
 import { PodSet } from './pods/pod-set.ts';
+import { ProbeSources } from './pods/probe-sources.ts';
 import { Bindings } from './resolve/bindings.ts';
 import { LastGood } from './resolve/last-good.ts';
 import { WorkerPool } from './workers/worker-pool.ts';
@@ -39,6 +39,7 @@ const WORKLOAD_TIMEOUT_MS = 5_000;
 const LEAVE_GRACE_MS = 10_000;
 /** Renewals after a change of roots are spread, so that namerd is not asked for everything at once. */
 const RENEW_SPREAD_MS = 10_000;
+const UNAUTHORIZED = 401;
 
 export interface RunningProxy {
   readonly log: Logger;
@@ -145,9 +146,18 @@ async function assemble(
   });
   scope.own('certificates', certificates);
   const capture = await Capture.detect();
+  const probeSources = new ProbeSources(clock, log);
   const captureOptions = () => ({
-    probeSources: config.probeSources === 'node' ? ownAddresses() : config.probeSources,
+    probeSources: config.probeSources === 'node' ? probeSources.addresses : config.probeSources,
+    probePorts: config.probePorts,
   });
+  let inCharge = () => false;
+  const mustBeInCharge = () => {
+    if (inCharge()) return;
+    // Who is not in charge any more leaves the pods to the other process.
+    pods.freeze();
+    throw new ProxyEnds();
+  };
   const pods = new PodSet({
     config: config.enrolment,
     parts: {
@@ -164,15 +174,26 @@ async function assemble(
     workloadTimeoutMs: WORKLOAD_TIMEOUT_MS,
     leaveGraceMs: LEAVE_GRACE_MS,
     log,
-    save: records => writeRecords(config.stateDir, records),
-    report: workloads => {
+    save: records => writeRecords(config.stateDir, records, mustBeInCharge),
+    report: workloads =>
       client
         .report(workloads)
-        .catch(error => log.warn({ err: error }, 'namerd was not told which pods are enrolled'));
-    },
+        .catch(error => log.warn({ err: error }, 'namerd was not told which pods are enrolled')),
   });
   scope.own('pods', pods);
-  const guard = new CaptureGuard(capture, captureOptions, () => pods.inside(), clock, log);
+  const guard = new CaptureGuard({
+    capture,
+    captureOptions,
+    pods: () => pods.list(),
+    onVanished: pod => {
+      log.warn({ pod: pod.workload, netns: pod.netns.path }, 'the network namespace has vanished');
+      pods
+        .drop(pod)
+        .catch(error => log.error({ pod: pod.workload, err: error }, 'vanished pod not forgotten'));
+    },
+    clock,
+    log,
+  });
   scope.own('capture guard', guard);
 
   // === What changes, and who is told ===
@@ -185,7 +206,10 @@ async function assemble(
       client.setRoots(allRoots());
       disk.changed();
       // New roots mean that old ones will go: nobody should be left with a certificate of one that has gone.
-      if (state.roots.join() !== roots) certificates.renewAll(RENEW_SPREAD_MS);
+      if (state.roots.join() !== roots) {
+        certificates.renewAll(RENEW_SPREAD_MS);
+        identity.renew(RENEW_SPREAD_MS);
+      }
       roots = state.roots.join();
     }),
   );
@@ -204,8 +228,11 @@ async function assemble(
   );
   follow(
     'namerd status',
-    client.status.observe(({ state }) => {
-      if (state === 'connected') certificates.retry();
+    client.status.observe(({ state, error }) => {
+      if (state === 'connected') {
+        certificates.retry();
+        pods.retry();
+      } else if (error?.status === UNAUTHORIZED) identity.refused();
     }),
   );
 
@@ -237,11 +264,20 @@ async function assemble(
   });
   await listen(admin, config.admin);
   scope.add('admin', () => closeServer(admin));
+  const api = localApi({
+    pods,
+    guard,
+    notReady: () => view.takesNoPods,
+    knowsPods: () => view.phase !== 'starting',
+    status: async () => view.status(),
+  });
+  // The socket says who is in charge. From here on a process before us takes no pods and writes no records, so the
+  // records are complete when we read them.
+  const local = await listenLocally(config.socket, api, log);
+  inCharge = () => local.isOurs();
+  scope.add('local socket', () => closeServer(local.server));
   await Promise.race([identity.tried, delay(clock, FIRST_WORD_MS)]);
   await pods.restore(readRecords(config.stateDir, log));
-  const api = localApi({ pods, guard, notReady: () => view.takesNoPods, status: async () => view.status() });
-  const local = await listenLocally(config.socket, api, log);
-  scope.add('local socket', () => closeServer(local));
   view.phase = 'running';
   log.info(
     { node, pods: pods.inside().length, admin: config.admin, socket: config.socket },
@@ -250,12 +286,12 @@ async function assemble(
 
   const drain = async () => {
     view.phase = 'draining';
-    await closeServer(local);
+    await closeServer(local.server);
+    pods.freeze();
     guard.close();
     workers.drain();
     const deadline = clock.monotonic() + config.drainSeconds * 1000;
-    while (clock.monotonic() < deadline && (await view.openConnections()) > 0)
-      await delay(clock, DRAIN_LOOK_MS);
+    while (clock.monotonic() < deadline && (await view.busy()) > 0) await delay(clock, DRAIN_LOOK_MS);
     await scope.close();
   };
   let draining: Promise<void> | undefined;
@@ -266,18 +302,6 @@ async function assemble(
     close: () => scope.close(),
   };
 }
-
-/**
- * All addresses of this node but loopback and link-local ones: what kubelet-style probes come from. Every pod's cable
- * brings a link-local address, and a change here is a change of every pod's rules.
- */
-function ownAddresses(): string[] {
-  const addresses = Object.values(networkInterfaces()).flatMap(list => list ?? []);
-  const ips = addresses.filter(({ internal }) => !internal).map(({ address }) => canonicalIp(address));
-  return [...new Set(ips.filter(ip => ip !== undefined && !LINK_LOCAL.test(ip)))] as string[];
-}
-
-const LINK_LOCAL = /^(fe[89ab][0-9a-f]:|169\.254\.)/;
 
 function readRoots(file: string): string[] {
   try {

@@ -6,6 +6,7 @@ import { type ConfigNode, type Fields, parseYaml } from '#base/config.ts';
 import { MeshError, messageOf } from '#base/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '#base/log.ts';
 import { parseEndpoint } from '#base/net.ts';
+import { type PortRange, parsePortRanges } from '#capture';
 import { isTrustDomain } from '#trust';
 import { DEFAULT_LIMITS, type TunnelLimits } from './tunnel/index.ts';
 
@@ -24,6 +25,8 @@ export interface NodeProxyConfig {
   enrolment: { namespaces: string[]; excludedNamespaces: string[] };
   /** Addresses whose connections to a pod are not captured: the kubelet's, for probes. `node` = all of this node's. */
   probeSources: 'node' | string[];
+  /** Only on these ports of a pod; empty = on all. */
+  probePorts: PortRange[];
   /** A file, `stdout` or `off`. */
   accessLog: string;
   logLevel: LogLevel;
@@ -69,6 +72,7 @@ function read(fields: Fields, base: string): NodeProxyConfig {
     workerHeapMb: fields.get('workerHeapMb')?.integer(64, 65_536) ?? 1024,
     enrolment: readEnrolment(fields.get('enrolment')),
     probeSources: readProbeSources(fields.get('probeSources')),
+    probePorts: readProbePorts(fields.get('probePorts')),
     accessLog: fields.get('accessLog')?.string() ?? 'stdout',
     logLevel: fields.get('logLevel')?.oneOf(LOG_LEVELS) ?? 'info',
     drainSeconds: fields.get('drainSeconds')?.number(0, 86_400) ?? 25,
@@ -151,6 +155,18 @@ function readEnrolment(node: ConfigNode | undefined): NodeProxyConfig['enrolment
 function readProbeSources(node: ConfigNode | undefined): 'node' | string[] {
   if (node === undefined || node.value === 'node') return 'node';
   return node.items().map(item => item.string() ?? '');
+}
+
+/** Numbers, and ranges such as `8000-8100`. */
+function readProbePorts(node: ConfigNode | undefined): PortRange[] {
+  return (node?.items() ?? []).flatMap(item => {
+    try {
+      return parsePortRanges(String(item.value ?? ''));
+    } catch (error) {
+      item.problem(messageOf(error));
+      return [];
+    }
+  });
 }
 
 function readLimits(node: ConfigNode | undefined): TunnelLimits {

@@ -17,7 +17,7 @@ export interface ConnectingOptions {
    * Source address of the same family; the kernel picks the port at connect, when it knows the destination, so
    * that two sources never run out of ports together. `transparent` = the address need not be local.
    */
-  source?: { ip: string; transparent: boolean; /** Absent or 0 = the kernel picks. */ port?: number };
+  source?: { ip: string; transparent: boolean /** Absent or 0 = the kernel picks. */; port?: number };
 }
 
 /**
@@ -42,11 +42,7 @@ function open({ family }: ConnectingOptions): number {
   return openSocket(family, family === 6 ? 'IPv6' : 'IPv4');
 }
 
-function bindSource(
-  fd: number,
-  family: 4 | 6,
-  source: NonNullable<ConnectingOptions['source']>,
-): void {
+function bindSource(fd: number, family: 4 | 6, source: NonNullable<ConnectingOptions['source']>): void {
   if (source.transparent) setTransparent(fd, family);
   const port = source.port ?? 0;
   if (port === 0) setOption(fd, IP_BIND_ADDRESS_NO_PORT, 1, 'IP_BIND_ADDRESS_NO_PORT');

@@ -46,7 +46,9 @@ export class NodeView {
 
   /** Why pods can't be taken, or undefined. Only what would fail anyway: a proxy without namerd takes pods it knows. */
   get takesNoPods(): string | undefined {
-    const { identity } = this.#parts;
+    const { identity, nodeState } = this.#parts;
+    if (this.phase !== 'running') return `this process is ${this.phase}`;
+    if (nodeState.current === undefined) return 'no word yet about the workloads of this node';
     return identity.problem === undefined ? undefined : `this node has not joined: ${identity.problem}`;
   }
 

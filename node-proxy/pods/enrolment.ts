@@ -1,7 +1,7 @@
 /** Taking a pod into the mesh and letting it go, step by step; see the picture in pod.ts. */
 
 import type { NodeWorkload } from '#api';
-import type { Clock } from '#base/clock.ts';
+import { type Clock, delay } from '#base/clock.ts';
 import { MeshError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import { type Capture, type CaptureOptions, captureRules } from '#capture';
@@ -20,6 +20,8 @@ export interface EnrolmentParts {
   log: Logger;
   /** Tells the workers of every pod inside; called between the steps. */
   announce: () => void;
+  /** Tells namerd who is inside; settles when every peer has heard, or nobody can be told. */
+  report: () => Promise<void>;
   certificateTimeoutMs: number;
   /** namerd can't be asked for certificates now. */
   namerdAway: () => boolean;
@@ -72,7 +74,7 @@ export async function join(
       log.warn({ pod: pod.workload, err: error }, 'served without a certificate for now');
     }
     step = 'listening inside the pod';
-    const fds = openPodSockets(pod.netns);
+    const fds = openPodSockets(pod.netns, log);
     pod.state = { is: 'joining', who };
     announce();
     served = true;
@@ -80,7 +82,7 @@ export async function join(
     step = 'capture';
     pod.sparing = entry === 'running' && !pod.captured;
     await capture.apply(
-      pod.netns.path,
+      pod.entrance,
       captureRules({ ...parts.captureOptions(), sparingOpenConnections: pod.sparing }),
     );
     pod.captured = true;
@@ -94,23 +96,28 @@ export async function join(
   }
 }
 
+/** Peers that hear later than this are answered for the grace, and refused after it. */
+const HEARD_WITHIN_MS = 2_000;
+
 /**
- * New connections of the pod go past the mesh at once. Its tunnel port goes on for `graceMs`, for peers that
- * have not heard yet.
- * @param netnsGone the namespace is being deleted: nothing is left to clean inside it.
+ * `unenrolled`: peers are told first, and answered meanwhile. `gone`: the namespace is being deleted, nothing is left
+ * to clean inside it. `renamed`: comes back at once with another identity, so it stays captured.
  */
-export async function leave(
-  pod: Pod,
-  netnsGone: boolean,
-  graceMs: number,
-  parts: EnrolmentParts,
-): Promise<void> {
+export type Leaving = 'unenrolled' | 'gone' | 'renamed';
+
+/**
+ * New connections of the pod go past the mesh at once. Connections that are open, and the tunnel port, for peers
+ * that have not heard yet, go on for `graceMs`.
+ * @throws MeshError NM_UNENROL_FAILED; the pod is inside as before.
+ */
+export async function leave(pod: Pod, why: Leaving, graceMs: number, parts: EnrolmentParts): Promise<void> {
   if (pod.state.is !== 'inside') return;
-  const { identity } = pod.state.who;
-  const { capture, workers, certificates, announce, log } = parts;
-  if (!netnsGone) {
+  const { who } = pod.state;
+  const { capture, workers, certificates, announce, clock, log } = parts;
+  if (why === 'unenrolled') {
     try {
-      await capture.remove(pod.netns.path);
+      // The return path stays: without it the answers on open connections would not come back to the proxy.
+      await capture.remove(pod.entrance, { keepReturnPath: true });
     } catch (error) {
       // Without listeners behind the rules the pod would be cut off: so it stays in the mesh.
       throw new MeshError('NM_UNENROL_FAILED', `capture of ${pod.workload} was not removed`, {
@@ -119,11 +126,18 @@ export async function leave(
       });
     }
   }
-  pod.captured = false;
-  pod.state = { is: 'leaving' };
-  await workers.unserve(pod.id, netnsGone ? 0 : graceMs);
-  pod.state = { is: 'outside', because: 'unenrolled' };
+  pod.captured = why === 'renamed';
+  pod.state = { is: 'leaving', who };
+  if (why === 'unenrolled') await Promise.race([parts.report(), delay(clock, HEARD_WITHIN_MS)]);
+  await workers.unserve(pod.id, why === 'unenrolled' ? graceMs : 0);
+  if (why === 'unenrolled') {
+    // What is left touches only marked packets of a proxy that is not there any more.
+    await capture
+      .remove(pod.entrance)
+      .catch(error => log.warn({ pod: pod.workload, err: error }, 'remains of capture were not removed'));
+  }
+  pod.state = { is: 'outside', because: why };
   announce();
-  certificates.release(identity);
-  log.info({ pod: pod.workload }, 'unenrolled');
+  certificates.release(who.identity);
+  log.info({ pod: pod.workload, why }, 'left the mesh');
 }

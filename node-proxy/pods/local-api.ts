@@ -3,7 +3,9 @@
 import { MeshError } from '#base/errors.ts';
 import { PATHS, type PodAddAnswer, readPodAdd, readPodCheck, readPodDelete, readPodGc } from '#cni';
 import type { CaptureGuard } from './capture-guard.ts';
-import { PodNotFound, type PodSet } from './pod-set.ts';
+import { PodNotFound } from './pod-error.ts';
+import type { PodSet } from './pod-set.ts';
+import { meshLabel } from './selection.ts';
 
 export class BadRequest extends MeshError {
   constructor(message: string) {
@@ -19,35 +21,42 @@ export interface LocalApiParts {
   guard: CaptureGuard;
   /** Undefined when the proxy takes pods; else why not. */
   notReady: () => string | undefined;
+  /** False until the pods of the process before are taken over: till then nobody knows who is there. */
+  knowsPods: () => boolean;
   status: () => Promise<unknown>;
 }
 
 type Body = Readonly<Record<string, unknown>>;
 export type LocalApi = Readonly<Record<string, (body: Body) => Promise<unknown>>>;
 
-export function localApi({ pods, guard, notReady, status }: LocalApiParts): LocalApi {
+export function localApi({ pods, guard, notReady, knowsPods, status }: LocalApiParts): LocalApi {
+  const refuse = (why: string) => {
+    throw new MeshError('NM_NOT_READY', why, { by: 'mesh', next: 'Try again; see /ready.' });
+  };
+  const mustKnowPods = () => {
+    if (!knowsPods()) refuse('node-proxy is still taking over its pods');
+  };
   const mustTakePods = () => {
     const why = notReady();
-    if (why === undefined) return;
-    throw new MeshError('NM_NOT_READY', `node-proxy takes no pods yet: ${why}`, {
-      by: 'mesh',
-      next: 'Try again; see /ready.',
-    });
+    if (why !== undefined) refuse(`node-proxy takes no pods yet: ${why}`);
   };
   return {
     [`POST ${PATHS.add}`]: async (body): Promise<PodAddAnswer> => {
       mustTakePods();
-      const { containerId, netns, ips, ...pod } = readPodAdd(body);
-      const workload = pods.workloadNamed(pod.podNamespace, pod.podName, ips);
-      const { enrolled, because } = await pods.add({ containerId, netns, ips, workload });
+      const { containerId, netns, ips, podNamespace, podName, labels } = readPodAdd(body);
+      const workload = podName === '' ? '' : `${podNamespace}/${podName}`;
+      const label = meshLabel(labels);
+      const { enrolled, because } = await pods.add({ containerId, netns, ips, workload, label });
       return enrolled ? { enrolled } : { enrolled, reason: because };
     },
     [`POST ${PATHS.delete}`]: async body => {
+      mustKnowPods();
       const { containerId, netns } = readPodDelete(body);
       await pods.remove({ containerId, netns: netns === '' ? undefined : netns });
       return {};
     },
     [`POST ${PATHS.check}`]: async body => {
+      mustKnowPods();
       const { containerId, netns } = readPodCheck(body);
       const pod = pods.find({ containerId, netns });
       if (pod === undefined) throw new PodNotFound(containerId);
@@ -55,6 +64,7 @@ export function localApi({ pods, guard, notReady, status }: LocalApiParts): Loca
       return { enrolled: pod.state.is === 'inside', repaired };
     },
     [`POST ${PATHS.gc}`]: async body => {
+      mustKnowPods();
       const { valid } = readPodGc(body);
       return { removed: await pods.collect(new Set(valid.map(({ containerId }) => containerId))) };
     },
@@ -67,6 +77,7 @@ export function localApi({ pods, guard, notReady, status }: LocalApiParts): Loca
       return pods.force({ netns, workload, ips: [], containerId: '' }, 'in');
     },
     'POST /v1/unenroll': async body => {
+      mustKnowPods();
       const netns = text(body, 'netns');
       const pod = pods.find({ netns });
       if (pod === undefined) throw new PodNotFound(netns);

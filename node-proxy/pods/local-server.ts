@@ -3,7 +3,9 @@
  * can use it decides which pod speaks with which identity.
  */
 
-import { chmod, mkdir, rename } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { renameSync, statSync } from 'node:fs';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { MeshError, messageOf } from '#base/errors.ts';
@@ -13,24 +15,36 @@ import { BadRequest, type LocalApi } from './local-api.ts';
 
 const MAX_CONNECTIONS = 256;
 
+export interface LocalServer {
+  readonly server: Server;
+  /** False as soon as another process has taken over the path. */
+  isOurs(): boolean;
+}
+
 /**
  * Listens under a temporary name and renames it into place: a proxy that replaces another takes the path over in
  * one step, and the old one's end does not delete it.
  */
-export async function listenLocally(path: string, api: LocalApi, log: Logger): Promise<Server> {
+export async function listenLocally(path: string, api: LocalApi, log: Logger): Promise<LocalServer> {
   const server = createServer((request, response) => void answer(api, log, request, response));
   server.maxConnections = MAX_CONNECTIONS;
   server.headersTimeout = 5_000;
   server.requestTimeout = 10_000;
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-  const temporary = `${path}.${process.pid}`;
+  const temporary = `${path}.${randomBytes(3).toString('hex')}`;
+  await rm(temporary, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(temporary, () => resolve());
   });
   await chmod(temporary, 0o600);
-  await rename(temporary, path);
-  return server;
+  const own = inodeOf(temporary);
+  renameSync(temporary, path);
+  return { server, isOurs: () => inodeOf(path) === own };
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
 async function answer(

@@ -3,8 +3,9 @@
  * container runtime. No secrets. Written atomically and before the answer to whoever told us.
  */
 
+import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
@@ -38,17 +39,28 @@ export function readRecords(stateDir: string, log: Logger): PodRecord[] {
   }
 }
 
-export async function writeRecords(stateDir: string, records: readonly PodRecord[]): Promise<void> {
+/** @param mustBeOurs throws if another process has taken over the pods; asked last, right before the new records stand. */
+export async function writeRecords(
+  stateDir: string,
+  records: readonly PodRecord[],
+  mustBeOurs: () => void = () => {},
+): Promise<void> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const temporary = join(stateDir, `.${FILE}.${process.pid}`);
-  const file = await open(temporary, 'w', 0o600);
+  const temporary = join(stateDir, `.${FILE}.${randomBytes(6).toString('hex')}`);
   try {
-    await file.writeFile(JSON.stringify(records, null, 1));
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(temporary, 'w', 0o600);
+    try {
+      await file.writeFile(JSON.stringify(records, null, 1));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    mustBeOurs();
+    renameSync(temporary, join(stateDir, FILE));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
-  renameSync(temporary, join(stateDir, FILE));
 }
 
 function isRecord(value: unknown): value is PodRecord {

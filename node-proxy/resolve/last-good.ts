@@ -4,9 +4,9 @@
  * as none.
  */
 
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AddressState, NodeState, TrustState } from '#api';
 import type { Clock, Timer } from '#base/clock.ts';
@@ -96,8 +96,8 @@ export class LastGood {
   }
 
   async #write(): Promise<void> {
-    // The process id keeps an old and a new proxy apart while both run.
-    const temporary = join(this.#dir, `.last-good.${process.pid}`);
+    // An old and a new proxy write while both run; in containers both may have the same process id.
+    const temporary = join(this.#dir, `.last-good.${randomBytes(6).toString('hex')}`);
     try {
       const file = await open(temporary, 'w', 0o600);
       try {
@@ -109,6 +109,7 @@ export class LastGood {
       }
       renameSync(temporary, this.#file);
     } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
       this.#log.warn({ problem: messageOf(error) }, 'the last good snapshot was not written');
     }
   }
