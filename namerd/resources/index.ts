@@ -2,7 +2,7 @@
 
 export type { CompiledPolicy } from './authorization-policy.ts';
 export { readText as readDtabText } from './dtab-document.ts';
-export { API_VERSION, KIND_FACTS, KINDS, type Kind, kindOf, resourceKey } from './kinds.ts';
+export { API_VERSION, KIND_FACTS, KINDS, type Kind, kindOf, nameProblem, resourceKey } from './kinds.ts';
 export {
   dnsLabelProblem,
   dnsSubdomainProblem,

@@ -36,6 +36,15 @@ export function kindOf(word: string): Kind | undefined {
   return KINDS.find(kind => KIND_FACTS[kind].plural === wanted || KIND_FACTS[kind].aliases.includes(wanted));
 }
 
+/** What is wrong with the names of an object, wherever they come from; undefined if nothing. */
+export function nameProblem(
+  kind: Kind,
+  { namespace, name }: { namespace: string; name: string },
+): string | undefined {
+  const { namespaced, check } = KIND_FACTS[kind];
+  return (namespaced ? dnsLabelProblem(namespace) : undefined) ?? check(name);
+}
+
 /** What identifies an object within its kind: `<namespace>/<name>`, or `<name>` for kinds without namespace. */
 export function resourceKey({ namespace, name }: { namespace: string; name: string }): string {
   return namespace === '' ? name : `${namespace}/${name}`;

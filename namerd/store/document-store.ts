@@ -20,11 +20,11 @@ export type Documents<T> = ReadonlyMap<string, Versioned<T>>;
 export interface DocumentStore<T> {
   /** What is stored now; every change is a new map. */
   readonly documents: Watchable<Documents<T>>;
-  /** @returns the first version. @throws AlreadyExistsError, StoreFullError, StorageError */
+  /** @returns the first version. @throws UnusableKeyError, AlreadyExistsError, StoreFullError, StorageError */
   create(key: string, value: T): Promise<string>;
   /** @returns the new version. @throws NotFoundError, VersionMismatchError, StorageError */
   update(key: string, value: T, version: string): Promise<string>;
-  /** Creates or replaces. @returns the new version. @throws StoreFullError, StorageError */
+  /** Creates or replaces. @returns the new version. @throws UnusableKeyError, StoreFullError, StorageError */
   put(key: string, value: T): Promise<string>;
   /** @param version if given, only this one is deleted. @throws NotFoundError, VersionMismatchError, StorageError */
   delete(key: string, version?: string): Promise<void>;
@@ -50,6 +50,20 @@ export class NotFoundError extends MeshError {
       by: 'client',
       next: 'List what exists; create it first.',
     });
+  }
+}
+
+/** A key that no document of the kind can have, or that is too long for the storage. */
+export class UnusableKeyError extends MeshError {
+  constructor(key: string) {
+    super(
+      'NM_STORE_KEY',
+      `${JSON.stringify(key.slice(0, 300))} cannot be stored: it is no name, or too long`,
+      {
+        by: 'client',
+        next: 'Choose another name.',
+      },
+    );
   }
 }
 

@@ -47,7 +47,7 @@ function changed<T>(tell: (line: string) => void, shown: (value: T) => unknown):
 }
 
 function get(store: Dtabs, request: Request): Reply {
-  const { ns = '' } = request.params;
+  const ns = namespaceOf(request);
   const type = wantedType(request.headers.accept);
   if (flag(request.query, 'watch')) return watch(store, ns, type);
   const stored = store.documents.current.get(ns);
@@ -86,14 +86,20 @@ async function create(store: Dtabs, request: Request): Promise<Reply> {
 }
 
 async function remove(store: Dtabs, request: Request): Promise<Reply> {
-  await conditionalDelete(store, request.params['ns'] ?? '', request);
+  await conditionalDelete(store, namespaceOf(request), request);
   return noContent();
 }
 
-async function readBody(store: Dtabs, request: Request): Promise<{ name: string; dtab: DtabResource }> {
-  const { ns: name = '' } = request.params;
-  const problem = dtabNamespaceProblem(name);
+/** @throws HttpError 400 when no dtab can have this name */
+function namespaceOf({ params }: Request): string {
+  const { ns = '' } = params;
+  const problem = dtabNamespaceProblem(ns);
   if (problem !== undefined) throw new HttpError(400, problem);
+  return ns;
+}
+
+async function readBody(store: Dtabs, request: Request): Promise<{ name: string; dtab: DtabResource }> {
+  const name = namespaceOf(request);
   const { dtab, text } = readDtabBody(await request.text(), request.headers['content-type']);
   const before = store.documents.current.get(name)?.value;
   return { name, dtab: dtabResource(name, dtab, text, before) };

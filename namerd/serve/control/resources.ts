@@ -6,6 +6,7 @@ import {
   KINDS,
   type Kind,
   kindOf,
+  nameProblem,
   type ObjectStatus,
   type Resource,
   readResources,
@@ -51,7 +52,7 @@ function readKind({ params }: Request): Kind {
   throw new HttpError(404, `there is no kind '${params['kind']}': ${known}`);
 }
 
-/** Kinds without namespace are named by one segment, the others by two. */
+/** Kinds without namespace are named by one segment, the others by two. @throws HttpError 400, 404 */
 function targetOf(catalog: Catalog, request: Request): Target {
   const kind = readKind(request);
   const { namespace = '', name = '' } = request.params;
@@ -59,6 +60,8 @@ function targetOf(catalog: Catalog, request: Request): Target {
     const form = KIND_FACTS[kind].namespaced ? '<namespace>/<name>' : '<name>';
     throw new HttpError(404, `a ${kind} is named /api/1/resources/${KIND_FACTS[kind].plural}/${form}`);
   }
+  const problem = nameProblem(kind, { namespace, name });
+  if (problem !== undefined) throw new HttpError(400, problem);
   return { kind, key: resourceKey({ namespace, name }), store: storeOf(catalog.storage, kind) };
 }
 

@@ -8,6 +8,7 @@ import { mediaType } from './media-type.ts';
 const STATUS: Readonly<Record<string, number>> = {
   NM_STORE_EXISTS: 409,
   NM_STORE_NOT_FOUND: 404,
+  NM_STORE_KEY: 400,
   NM_STORE_VERSION: 412,
   NM_STORE_FULL: 507,
   NM_STORE_BUSY: 503,

@@ -4,11 +4,11 @@
  *
  * Invariants: a write that has resolved is on disk; killed at any moment, each file is the old or the new one;
  * a file that cannot be read leaves the last good document in force, across restarts too, and shows in
- * `problems`. One process writes to a directory.
+ * `problems`. No key leads out of the directory or to two files. One process writes to a directory.
  */
 
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Clock, systemClock } from '#base/clock.ts';
 import { formatProblem } from '#base/config.ts';
 import { MeshError, messageOf } from '#base/errors.ts';
@@ -22,6 +22,7 @@ import {
   NotFoundError,
   StorageError,
   StoreFullError,
+  UnusableKeyError,
   type Versioned,
   VersionMismatchError,
 } from '../document-store.ts';
@@ -46,6 +47,8 @@ export interface FileStoreOptions<T> {
 const SETTLE_MS = 30;
 /** The key under which the directory itself has a problem. */
 const DIRECTORY = '';
+/** Of a file name. File systems allow 255, and the temporary file of a write has a longer name. */
+const MAX_NAME_BYTES = 200;
 
 export class FileStore<T> implements DocumentStore<T> {
   readonly documents = new Cell<Documents<T>>(new Map());
@@ -100,27 +103,31 @@ export class FileStore<T> implements DocumentStore<T> {
     }
   }
 
-  create(key: string, value: T): Promise<string> {
-    return this.#turn(key, async file => {
+  async create(key: string, value: T): Promise<string> {
+    const file = this.#fileOf(key, UnusableKeyError);
+    return this.#turn(key, file, async () => {
       // A file that cannot be read is somebody's work too: only `put` replaces it.
       if (this.documents.current.has(key) || this.#files.knows(file)) throw new AlreadyExistsError(key);
       return this.#write(key, file, value);
     });
   }
 
-  update(key: string, value: T, version: string): Promise<string> {
-    return this.#turn(key, async file => {
+  async update(key: string, value: T, version: string): Promise<string> {
+    const file = this.#fileOf(key, NotFoundError);
+    return this.#turn(key, file, async () => {
       this.#expect(key, version);
       return this.#write(key, file, value);
     });
   }
 
-  put(key: string, value: T): Promise<string> {
-    return this.#turn(key, file => this.#write(key, file, value));
+  async put(key: string, value: T): Promise<string> {
+    const file = this.#fileOf(key, UnusableKeyError);
+    return this.#turn(key, file, () => this.#write(key, file, value));
   }
 
-  delete(key: string, version?: string): Promise<void> {
-    return this.#turn(key, async file => {
+  async delete(key: string, version?: string): Promise<void> {
+    const file = this.#fileOf(key, NotFoundError);
+    return this.#turn(key, file, async () => {
       // Without a version, a file that was never good can be deleted too.
       if (version !== undefined || !this.#files.knows(file)) this.#expect(key, version);
       await removeFile(this.#dir, file);
@@ -136,14 +143,24 @@ export class FileStore<T> implements DocumentStore<T> {
     await this.#turns.idle();
   }
 
+  /**
+   * The file of a key. Keys come from outside, so one that is no plain name of exactly this document
+   * (`x/../../y`, `.hidden`) must not become a path. Its copy in `.last-good` has the same name.
+   */
+  #fileOf(key: string, Refusal: new (key: string) => MeshError): string {
+    const file = this.#codec.fileOf(key);
+    const isOwn = this.#codec.keyOf(file) === key && basename(file) === file && !file.startsWith('.');
+    if (!isOwn || file.includes('\0') || Buffer.byteLength(file) > MAX_NAME_BYTES) throw new Refusal(key);
+    return file;
+  }
+
   /** One change at a time, each upon what the file says now. */
-  #turn<R>(key: string, act: (file: string) => Promise<R>): Promise<R> {
+  #turn<R>(key: string, file: string, act: () => Promise<R>): Promise<R> {
     return this.#turns.run(async () => {
-      const file = this.#codec.fileOf(key);
       try {
         const change = await this.#files.changeOf(file);
         if (change !== undefined) await this.#take([change]);
-        return await act(file);
+        return await act();
       } catch (error) {
         if (error instanceof MeshError) throw error;
         throw new StorageError(`'${key}' could not be changed: ${messageOf(error)}`, error);
