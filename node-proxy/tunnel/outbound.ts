@@ -14,7 +14,7 @@ import { ConnectionRefused, refusalOf } from './failure.ts';
 import { Tunnel } from './hbone/tunnel.ts';
 import { TunnelPool } from './hbone/tunnel-pool.ts';
 import { connectHeaders, formatBaggage, formatForwarded, HBONE_PORT, OUTBOUND_PORT } from './hbone/wire.ts';
-import { enter } from './inbound.ts';
+import { enter } from './inbound/enter.ts';
 import type { LocalPod } from './local-pod.ts';
 import { Connection } from './relay/connection.ts';
 import type { FlowLabels } from './relay/flow.ts';

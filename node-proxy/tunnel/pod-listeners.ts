@@ -7,7 +7,7 @@ import type { Server } from 'node:net';
 import { closeFd } from '../kernel/index.ts';
 import type { WorkerContext } from './context.ts';
 import { HboneServer } from './hbone/server.ts';
-import { servePlain } from './inbound-plain.ts';
+import { servePlain } from './inbound/plain.ts';
 import type { LocalPod } from './local-pod.ts';
 import { OutboundServer } from './outbound.ts';
 

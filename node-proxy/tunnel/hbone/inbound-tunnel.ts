@@ -17,7 +17,7 @@ import {
 import { admit } from '../accept.ts';
 import type { WorkerContext } from '../context.ts';
 import { ConnectionRefused, type Reason, refusalOf } from '../failure.ts';
-import { enter } from '../inbound.ts';
+import { enter } from '../inbound/enter.ts';
 import type { LocalPod } from '../local-pod.ts';
 import { Connection } from '../relay/connection.ts';
 import type { FlowLabels } from '../relay/flow.ts';

@@ -7,8 +7,8 @@
  */
 
 import type { Endpoint } from '../../balance/index.ts';
-import type { Authorizer, Caller, Decision } from '../authorize.ts';
 import { ConnectionRefused, type Reason } from '../failure.ts';
+import type { Authorizer, Caller, Decision } from '../inbound/authorize.ts';
 import type { Direction, LocalPod, OpenConnection } from '../local-pod.ts';
 import type { AccessEntry, Edge, EdgeTable, FlowLabels } from './flow.ts';
 import { Relay, type RelayEnd, type RelayMeter } from './relay.ts';

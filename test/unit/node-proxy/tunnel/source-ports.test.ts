@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SourcePorts } from '../../../../node-proxy/tunnel/source-ports.ts';
+import { SourcePorts } from '../../../../node-proxy/tunnel/inbound/source-ports.ts';
 import { seededRandom } from '../../../lib/seeded-random.ts';
 
 describe('source ports in a caller’s name', () => {

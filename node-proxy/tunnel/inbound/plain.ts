@@ -2,15 +2,15 @@
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { canonicalIp, formatEndpoint } from '#base/net.ts';
-import { admit, LISTENER_OPTIONS, originalOf } from './accept.ts';
-import type { WorkerContext } from './context.ts';
-import { ConnectionRefused, refusalOf } from './failure.ts';
-import { INBOUND_PLAIN_PORT } from './hbone/wire.ts';
-import { enter } from './inbound.ts';
-import type { LocalPod } from './local-pod.ts';
-import { Connection } from './relay/connection.ts';
-import type { FlowLabels } from './relay/flow.ts';
-import { resetSocket, SocketSide } from './relay/side.ts';
+import { admit, LISTENER_OPTIONS, originalOf } from '../accept.ts';
+import type { WorkerContext } from '../context.ts';
+import { ConnectionRefused, refusalOf } from '../failure.ts';
+import { INBOUND_PLAIN_PORT } from '../hbone/wire.ts';
+import type { LocalPod } from '../local-pod.ts';
+import { Connection } from '../relay/connection.ts';
+import type { FlowLabels } from '../relay/flow.ts';
+import { resetSocket, SocketSide } from '../relay/side.ts';
+import { enter } from './enter.ts';
 import { SourcePorts } from './source-ports.ts';
 
 export function servePlain(pod: LocalPod, context: WorkerContext): Server {

@@ -5,14 +5,14 @@
  */
 
 import { ipBytes } from '#base/net.ts';
-import { admit } from './accept.ts';
-import { dial } from './dial.ts';
-import { ConnectionRefused } from './failure.ts';
-import { OWN_PORTS } from './hbone/wire.ts';
-import type { TunnelLimits } from './limits.ts';
-import type { LocalPod } from './local-pod.ts';
-import type { Connection } from './relay/connection.ts';
-import { SocketSide } from './relay/side.ts';
+import { admit } from '../accept.ts';
+import { dial } from '../dial.ts';
+import { ConnectionRefused } from '../failure.ts';
+import { OWN_PORTS } from '../hbone/wire.ts';
+import type { TunnelLimits } from '../limits.ts';
+import type { LocalPod } from '../local-pod.ts';
+import type { Connection } from '../relay/connection.ts';
+import { SocketSide } from '../relay/side.ts';
 
 export interface InboundCaller {
   /** SPIFFE id, or '' for plaintext. */
