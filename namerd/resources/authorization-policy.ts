@@ -1,6 +1,8 @@
 /**
  * `AuthorizationPolicy`: its document, checked and compiled to what node proxies enforce. Whatever could be
- * read as "matches everything" by accident (an empty list, an empty entry) is refused.
+ * read as "matches everything" by accident (an empty list, an empty entry, a field with nothing behind it) is
+ * refused. Who means everyone writes it: `identities: ["*"]` is everyone with an identity of the mesh,
+ * `ipBlocks: ["0.0.0.0/0", "::/0"]` is really everyone.
  */
 
 import type { Policy, PolicyAction, PolicyRule, SourceMatch, TargetMatch, Transport } from '#api';
@@ -24,16 +26,18 @@ const MODES = ['strict', 'permissive'] as const;
 const MAX_RULES = 1_000;
 const MAX_ENTRIES = 1_000;
 const MAX_PORT = 65_535;
+const EVERYONE =
+  "to mean everyone, write from: [{ipBlocks: ['0.0.0.0/0', '::/0']}], or [{identities: ['*']}] for everyone in the mesh";
 
 /** @param spec the fields of `spec`; every problem is reported there. */
 export function readAuthorizationPolicy({ namespace, name }: Metadata, spec: Fields): CompiledPolicy {
-  const selector = spec.get('selector')?.fields();
+  const selector = optional(spec, 'selector')?.fields();
   const matchLabels = selector === undefined ? undefined : readSelector(selector);
-  const actionNode = spec.get('action');
+  const actionNode = optional(spec, 'action');
   const action = actionNode?.oneOf(ACTIONS) ?? 'ALLOW';
-  const rulesNode = spec.get('rules');
+  const rulesNode = optional(spec, 'rules');
   const rules = limited(rulesNode, MAX_RULES, 'rules').map(readRule);
-  const transportNode = spec.get('transport');
+  const transportNode = optional(spec, 'transport');
   const transport = transportNode === undefined ? undefined : readTransport(transportNode.fields());
   spec.finish();
   const decides = actionNode !== undefined || rulesNode !== undefined;
@@ -44,6 +48,14 @@ export function readAuthorizationPolicy({ namespace, name }: Metadata, spec: Fie
     warnings.push(`a ${action} policy without rules matches nothing`);
   const policy = decides ? { id: `${namespace}/${name}`, action, rules } : undefined;
   return { matchLabels, policy, transport, warnings };
+}
+
+/** A field that may be left out. One that is written and has no value was meant to say something. */
+function optional(fields: Fields, name: string): ConfigNode | undefined {
+  const node = fields.get(name);
+  if (node === undefined && fields.names.includes(name))
+    fields.node.problem(`'${name}' has no value: give it one, or leave the field out`);
+  return node;
 }
 
 function readSelector(selector: Fields): Record<string, string> {
@@ -57,10 +69,16 @@ function readSelector(selector: Fields): Record<string, string> {
 
 function readRule(node: ConfigNode): PolicyRule {
   const fields = node.fields();
-  const from = alternatives(fields.get('from'), readSource);
-  const to = alternatives(fields.get('to'), readTarget);
+  if (isEmpty(node)) node.problem(`a rule without fields matches everything; ${EVERYONE}`);
+  const from = alternatives(optional(fields, 'from'), readSource);
+  const to = alternatives(optional(fields, 'to'), readTarget);
   fields.finish();
   return { from, to };
+}
+
+/** A mapping without fields. Whatever is no mapping has been reported as such. */
+function isEmpty({ value }: ConfigNode): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
 /** The entries of `from` or `to`; absent means all, so an empty list is taken for a mistake. */
@@ -70,7 +88,7 @@ function alternatives<T>(node: ConfigNode | undefined, read: (fields: Fields) =>
   if (items.length === 0) node.problem('an empty list matches nothing; leave the field out to match all');
   return items.map(item => {
     const fields = item.fields();
-    if (fields.names.length === 0) item.problem('an entry without fields; leave the list out to match all');
+    if (isEmpty(item)) item.problem(`an entry without fields matches everything; ${EVERYONE}`);
     const entry = read(fields);
     fields.finish();
     return entry;
@@ -79,19 +97,19 @@ function alternatives<T>(node: ConfigNode | undefined, read: (fields: Fields) =>
 
 function readSource(fields: Fields): SourceMatch {
   return withoutAbsent({
-    identities: entries(fields.get('identities'), readIdentity),
-    notIdentities: entries(fields.get('notIdentities'), readIdentity),
-    namespaces: entries(fields.get('namespaces'), readNamespacePattern),
-    notNamespaces: entries(fields.get('notNamespaces'), readNamespacePattern),
-    ipBlocks: entries(fields.get('ipBlocks'), readBlock),
-    notIpBlocks: entries(fields.get('notIpBlocks'), readBlock),
+    identities: entries(optional(fields, 'identities'), readIdentity),
+    notIdentities: entries(optional(fields, 'notIdentities'), readIdentity),
+    namespaces: entries(optional(fields, 'namespaces'), readNamespacePattern),
+    notNamespaces: entries(optional(fields, 'notNamespaces'), readNamespacePattern),
+    ipBlocks: entries(optional(fields, 'ipBlocks'), readBlock),
+    notIpBlocks: entries(optional(fields, 'notIpBlocks'), readBlock),
   });
 }
 
 function readTarget(fields: Fields): TargetMatch {
   return withoutAbsent({
-    ports: entries(fields.get('ports'), readPort),
-    notPorts: entries(fields.get('notPorts'), readPort),
+    ports: entries(optional(fields, 'ports'), readPort),
+    notPorts: entries(optional(fields, 'notPorts'), readPort),
   });
 }
 
@@ -172,7 +190,7 @@ function readPort(node: ConfigNode): number | undefined {
 function readTransport(fields: Fields): Transport {
   const mode = fields.need('mode')?.oneOf(MODES);
   const ports: Record<string, (typeof MODES)[number]> = {};
-  const list = fields.get('ports')?.fields();
+  const list = optional(fields, 'ports')?.fields();
   for (const port of list?.names ?? []) {
     const node = list?.get(port);
     if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > MAX_PORT)

@@ -109,6 +109,9 @@ function readName(node: ConfigNode | undefined, check: NameRule['check']): strin
 
 function readNamespace(fields: Fields, { namespaced }: NameRule): string | undefined {
   const node = fields.get('namespace');
+  // Nothing behind it is not 'default': the object would take effect elsewhere than was meant.
+  if (node === undefined && fields.names.includes('namespace'))
+    fields.node.problem("'namespace' has no value: give it one, or leave the field out");
   if (namespaced) return node === undefined ? 'default' : readName(node, dnsLabelProblem);
   if (node === undefined) return '';
   node.problem('this kind has no namespace: its name is the dtab namespace');

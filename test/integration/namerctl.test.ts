@@ -131,7 +131,7 @@ test('errors go to standard error with an exit code, names are escaped, usage is
   const { ctl } = await start(t);
   const cases: [string, string, number, RegExp][] = [
     ['dtab get none', '', 1, /namerctl: 'none' does not exist/],
-    ['dtab get a/b?c', '', 1, /'a\/b\?c' does not exist/],
+    ['dtab get a/b?c', '', 1, /'a\/b\?c' is no dtab namespace/],
     ['dtab create a_b -', '', 1, /no dtab namespace/],
     ['dtab create default -', '/a =>', 1, /end of input found/],
     ['dtab create default -', '{', 2, /no JSON/],
@@ -180,7 +180,7 @@ const POLICY = `
 apiVersion: nodemesh.io/v1alpha1
 kind: AuthorizationPolicy
 metadata: {name: p, namespace: calc}
-spec: {selector: {matchLabels: {app: division}}, action: DENY, rules: [{}]}
+spec: {selector: {matchLabels: {app: division}}, action: DENY, rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }] }]}
 `;
 const DTAB = `
 apiVersion: nodemesh.io/v1alpha1

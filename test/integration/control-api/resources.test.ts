@@ -45,7 +45,7 @@ function document(kind: string, metadata: object, spec: object): string {
 const POLICY = document(
   'AuthorizationPolicy',
   { name: 'p', namespace: 'calc' },
-  { action: 'DENY', rules: [{}] },
+  { action: 'DENY', rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }] }] },
 );
 const PATH = '/api/1/resources/authorizationpolicies/calc/p';
 
@@ -58,7 +58,7 @@ test('an object is created, read, changed with its version, and deleted', async 
   const read = await call(`GET ${PATH}`);
   assert.equal(read.headers.get('etag'), first);
   const object = JSON.parse(read.body);
-  assert.deepEqual(object.spec, { action: 'DENY', rules: [{}] });
+  assert.deepEqual(object.spec, { action: 'DENY', rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }] }] });
   assert.equal(object.metadata.resourceVersion, first);
   assert.deepEqual(object.status, { state: 'warning', source: 'storage', messages: ['hardly meant'] });
   assert.equal((await call(`GET ${PATH}`, { headers: { 'if-none-match': `"${first}"` } })).status, 304);

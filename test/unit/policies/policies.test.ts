@@ -94,7 +94,7 @@ test('a node is told of its workloads and their policies, and only when somethin
     storage,
     policy('p', 'shop', {
       selector: { matchLabels: { app: 'web' } },
-      rules: [{}],
+      rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }] }],
       transport: { mode: 'strict' },
     }),
   );
@@ -103,7 +103,9 @@ test('a node is told of its workloads and their policies, and only when somethin
   const state = seen['n1']?.[1];
   assert.deepEqual(state?.workloads[0]?.policies, ['shop/p']);
   assert.deepEqual(state?.workloads[0]?.transport, { mode: 'strict', ports: {} });
-  assert.deepEqual(state?.policies, [{ id: 'shop/p', action: 'ALLOW', rules: [{ from: [], to: [] }] }]);
+  assert.deepEqual(state?.policies, [
+    { id: 'shop/p', action: 'ALLOW', rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }], to: [] }] },
+  ]);
 
   await storage.policies.delete('shop/p');
   assert.deepEqual(seen['n1']?.[2], seen['n1']?.[0]);
@@ -118,9 +120,16 @@ test('policies that do nothing are pointed out', async t => {
   await put(storage, policy('fine', 'shop', { selector, action: 'ALLOW' }));
   await put(
     storage,
-    policy('nobody', 'shop', { selector: { matchLabels: { app: 'wep' } }, action: 'DENY', rules: [{}] }),
+    policy('nobody', 'shop', {
+      selector: { matchLabels: { app: 'wep' } },
+      action: 'DENY',
+      rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }] }],
+    }),
   );
-  await put(storage, policy('nowhere', 'shpo', { action: 'DENY', rules: [{}] }));
+  await put(
+    storage,
+    policy('nowhere', 'shpo', { action: 'DENY', rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }] }] }),
+  );
   await put(storage, policy('t1', 'shop', { selector, transport: { mode: 'strict' } }));
   await put(storage, policy('t2', 'shop', { selector, transport: { mode: 'permissive' } }));
   const status = policyStatus(storage.policies.documents.current, registry.workloads(), 'nodemesh-system');

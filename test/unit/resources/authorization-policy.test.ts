@@ -82,14 +82,53 @@ test('a policy with transport only decides nothing but the mode', () => {
 test('an action without rules is a policy that matches nothing', () => {
   assert.deepEqual(compiled({ action: 'ALLOW' }).policy, { id: 'calc/p', action: 'ALLOW', rules: [] });
   assert.deepEqual(compiled({ action: 'DENY' }).warnings, ['a DENY policy without rules matches nothing']);
-  assert.deepEqual(compiled({ rules: [{}] }).policy?.rules, [{ from: [], to: [] }]);
 });
+
+test('everyone is said explicitly', () => {
+  const from = [{ ipBlocks: ['0.0.0.0/0', '::/0'] }];
+  assert.deepEqual(compiled({ rules: [{ from }] }).policy?.rules, [{ from, to: [] }]);
+  const [known] = compiled({ rules: [{ from: [{ identities: ['*'] }] }] }).policy?.rules ?? [];
+  assert.deepEqual(known?.from, [{ identities: ['*'] }]);
+});
+
+const NOTHING = /has no value: give it one, or leave the field out/;
+const SOURCE_FIELDS = [
+  'identities',
+  'notIdentities',
+  'namespaces',
+  'notNamespaces',
+  'ipBlocks',
+  'notIpBlocks',
+] as const;
 
 const REFUSED: readonly [name: string, spec: unknown, message: RegExp][] = [
   ['nothing', {}, /says nothing/],
+  ['a selector with nothing behind it', { action: 'DENY', selector: null }, NOTHING],
+  ['an action with nothing behind it', { action: null, rules: [{ to: [{ ports: [1] }] }] }, NOTHING],
+  ['rules with nothing behind it', { action: 'DENY', rules: null }, NOTHING],
+  ['a transport with nothing behind it', { action: 'DENY', transport: null }, NOTHING],
+  ['transport ports with nothing behind it', { transport: { mode: 'strict', ports: null } }, NOTHING],
+  ['from with nothing behind it', { rules: [{ from: null }] }, NOTHING],
+  ['to with nothing behind it', { rules: [{ from: [{ identities: ['*'] }], to: null }] }, NOTHING],
+  ...SOURCE_FIELDS.map(
+    field =>
+      [`${field} with nothing behind it`, { rules: [{ from: [{ [field]: null }] }] }, NOTHING] as const,
+  ),
+  [
+    'one of two source fields with nothing behind it',
+    { rules: [{ from: [{ identities: ['*'], namespaces: null }] }] },
+    NOTHING,
+  ],
+  ['ports with nothing behind it', { rules: [{ to: [{ ports: null }] }] }, NOTHING],
+  ['notPorts with nothing behind it', { rules: [{ to: [{ notPorts: null }] }] }, NOTHING],
+  ['a list item with nothing behind it', { rules: [{ from: [null] }] }, /a mapping is expected/],
+  ['an identity with nothing behind it', { rules: [{ from: [{ identities: [null] }] }] }, /a string is exp/],
+  ['empty rule', { rules: [{}] }, /matches everything; to mean everyone, write .*0\.0\.0\.0\/0.*identities/],
+  ['rule with nothing behind it', { rules: [null] }, /a mapping is expected/],
   ['unknown action', { action: 'allow' }, /not one of ALLOW, DENY, AUDIT/],
   ['empty from', { rules: [{ from: [] }] }, /an empty list matches nothing/],
-  ['empty entry', { rules: [{ from: [{}] }] }, /an entry without fields/],
+  ['empty entry', { rules: [{ from: [{}] }] }, /an entry without fields matches everything/],
+  ['empty target', { rules: [{ to: [{}] }] }, /an entry without fields matches everything/],
   ['empty identities', { rules: [{ from: [{ identities: [] }] }] }, /an empty list/],
   ['empty selector', { action: 'DENY', selector: { matchLabels: {} } }, /an empty selector/],
   ['selector without labels', { action: 'DENY', selector: {} }, /'matchLabels' is missing/],
@@ -120,3 +159,11 @@ for (const [name, spec, message] of REFUSED)
     assert.match(problems[0] ?? '', message);
     assert.match(problems[0] ?? '', /^p\.yaml:\d+:\d+: spec/);
   });
+
+test('a policy whose namespace has no value is refused, not put into the default one', () => {
+  const text =
+    'apiVersion: nodemesh.io/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: }\nspec: {action: DENY}\n';
+  const { resources, problems } = readResources(text, 'p.yaml');
+  assert.deepEqual(resources, []);
+  assert.match(problems.map(formatProblem).join(), /'namespace' has no value/);
+});

@@ -73,7 +73,7 @@ test('a dtab has no namespace, other kinds have a default one', () => {
     /has no namespace/,
   );
   const policy = one(
-    `${HEAD}kind: AuthorizationPolicy\nmetadata: {name: a}\nspec: {action: DENY, rules: [{}]}`,
+    `${HEAD}kind: AuthorizationPolicy\nmetadata: {name: a}\nspec: {action: DENY, rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }] }]}`,
   );
   assert.equal(policy.metadata.namespace, 'default');
 });
