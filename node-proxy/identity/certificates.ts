@@ -30,7 +30,9 @@ interface Held {
   credential: Credential | undefined;
   /** Resolved with the first certificate. */
   first: PromiseWithResolvers<void>;
+  /** What comes next, and when: milliseconds since the epoch. */
   timer: Timer | undefined;
+  at: number;
   backoff: Backoff;
   error: unknown;
 }
@@ -72,6 +74,7 @@ export class Certificates {
       credential: undefined,
       first: Promise.withResolvers(),
       timer: undefined,
+      at: 0,
       backoff: new Backoff({ minMs: 200, maxMs: 150_000 }),
       error: undefined,
     };
@@ -110,6 +113,7 @@ export class Certificates {
     for (const [identity, held] of this.#held) {
       if (held.error === undefined) continue;
       held.timer?.cancel();
+      held.timer = undefined;
       held.backoff.reset();
       void this.#renew(identity, held);
     }
@@ -117,13 +121,7 @@ export class Certificates {
 
   /** The roots changed: every certificate is renewed soon, so that none depends on a root that goes away. */
   renewAll(spreadMs: number): void {
-    for (const [identity, held] of this.#held) {
-      held.timer?.cancel();
-      held.timer = this.#options.clock.after(
-        Math.random() * spreadMs,
-        () => void this.#renew(identity, held),
-      );
-    }
+    for (const [identity, held] of this.#held) this.#plan(identity, held, Math.random() * spreadMs);
   }
 
   close(): void {
@@ -147,14 +145,27 @@ export class Certificates {
       onCredential(held.credential);
       held.first.resolve();
       const dueMs = Math.max(renewAtMs(issued.notBefore, issued.notAfter) - clock.now(), 1_000);
-      held.timer = clock.after(dueMs, () => void this.#renew(identity, held));
+      this.#plan(identity, held, dueMs);
     } catch (error) {
       if (this.#held.get(identity) !== held) return;
       held.error = error;
       const waitMs = held.backoff.nextMs();
       // The certificate in use stays until it expires.
       log.warn({ identity, err: error, retryInMs: Math.round(waitMs) }, 'certificate not issued');
-      held.timer = clock.after(waitMs, () => void this.#renew(identity, held));
+      this.#plan(identity, held, waitMs);
     }
+  }
+
+  /** One renewal is planned at a time, the soonest: what was asked for before the roots changed puts none off. */
+  #plan(identity: string, held: Held, delayMs: number): void {
+    const { clock } = this.#options;
+    const at = clock.now() + delayMs;
+    if (held.timer !== undefined && held.at <= at) return;
+    held.timer?.cancel();
+    held.at = at;
+    held.timer = clock.after(delayMs, () => {
+      held.timer = undefined;
+      void this.#renew(identity, held);
+    });
   }
 }

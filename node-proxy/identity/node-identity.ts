@@ -1,6 +1,7 @@
 /**
  * How this node proves itself to namerd: a join token first, then a certificate of its own, renewed at
- * half-life over the connection that the old one opened. The key stays in memory, so a new process joins again.
+ * half-life over the connection that the old one opened. The key stays in memory, so a new process joins again; so
+ * does one whose certificate is not taken any more.
  */
 
 import { readFileSync } from 'node:fs';
@@ -30,6 +31,9 @@ export class NodeIdentity {
   #notAfter = 0;
   readonly #options: NodeIdentityOptions;
   readonly #backoff = new Backoff({ minMs: 100, maxMs: 5_000 });
+  /** `asking`: an answer is awaited; `retrying`: the last one was bad. */
+  #state: 'idle' | 'asking' | 'retrying' = 'idle';
+  #mustJoin = true;
   #timer: Timer | undefined;
   #closed = false;
 
@@ -47,6 +51,21 @@ export class NodeIdentity {
     void this.#obtain();
   }
 
+  /** The roots changed: the certificate is renewed soon, so that it depends on none that goes away. */
+  renew(spreadMs: number): void {
+    if (this.#state !== 'idle' || this.#notAfter === 0) return;
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.after(Math.random() * spreadMs, () => void this.#obtain());
+  }
+
+  /** namerd does not take the certificate (any more), as when its root has gone meanwhile: only the token is left. */
+  refused(): void {
+    this.#mustJoin = true;
+    if (this.#state !== 'idle' || this.#notAfter === 0) return;
+    this.#timer?.cancel();
+    void this.#obtain();
+  }
+
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
@@ -55,14 +74,17 @@ export class NodeIdentity {
   async #obtain(): Promise<void> {
     const { node, trustDomain, client, clock, log, onIssued } = this.#options;
     if (this.#closed) return;
+    this.#state = 'asking';
     try {
       const key = await generateKey();
       const csr = createCsr(key);
-      const valid = this.#notAfter > clock.now();
-      const issued = valid
-        ? await client.certificate(nodeId(trustDomain, node), csr)
-        : await client.join({ node, token: this.#token(), csr });
+      const issued =
+        this.#mustJoin || this.#notAfter <= clock.now()
+          ? await client.join({ node, token: this.#token(), csr })
+          : await client.certificate(nodeId(trustDomain, node), csr);
       if (this.#closed) return;
+      this.#state = 'idle';
+      this.#mustJoin = false;
       this.problem = undefined;
       this.#notAfter = issued.notAfter;
       this.#backoff.reset();
@@ -72,10 +94,12 @@ export class NodeIdentity {
       this.#timer = clock.after(dueMs, () => void this.#obtain());
     } catch (error) {
       if (this.#closed) return;
-      this.problem = messageOf(error);
+      this.#state = 'retrying';
+      // The certificate in use stays until it expires.
+      if (this.#notAfter <= clock.now()) this.problem = messageOf(error);
       // A namerd that is not there yet is asked often; a refusal changes only when somebody acts.
       const waitMs = this.#backoff.nextMs();
-      log.warn({ err: error, retryInMs: Math.round(waitMs) }, 'this node has no certificate');
+      log.warn({ err: error, retryInMs: Math.round(waitMs) }, 'this node got no certificate');
       this.#timer = clock.after(waitMs, () => void this.#obtain());
     } finally {
       this.#tried.resolve();

@@ -44,7 +44,7 @@ export class Traffic {
       const one = call().then(answer => this.answers.push(answer));
       this.#open.add(one);
       void one.finally(() => this.#open.delete(one));
-    }, 1_000 / perSecond);
+    }, 1_000 / perSecond).unref();
   }
 
   /** Waits for the last answers. @returns those that are not as wanted. */
