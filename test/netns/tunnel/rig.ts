@@ -92,7 +92,13 @@ export class TunnelRig {
   readonly n1: RigNode;
   readonly n2: RigNode;
 
-  private constructor(lab: NetnsLab, authority: Authority, pods: RigPod[], limits: TunnelLimits) {
+  private constructor(
+    lab: NetnsLab,
+    authority: Authority,
+    pods: RigPod[],
+    limits: TunnelLimits,
+    clock: Clock,
+  ) {
     this.lab = lab;
     this.authority = authority;
     [this.a, this.b, this.c, this.x] = pods as [RigPod, RigPod, RigPod, RigPod];
@@ -103,11 +109,11 @@ export class TunnelRig {
       accessLog: 'off',
       trust: { trustDomain: TRUST_DOMAIN, roots: [authority.certPem] },
     });
-    this.n1 = new RigNode('n1', start('n1'), this.bindings, systemClock);
-    this.n2 = new RigNode('n2', start('n2'), this.bindings, systemClock);
+    this.n1 = new RigNode('n1', start('n1'), this.bindings, clock);
+    this.n2 = new RigNode('n2', start('n2'), this.bindings, clock);
   }
 
-  static async open(limits: Partial<TunnelLimits> = {}): Promise<TunnelRig> {
+  static async open(limits: Partial<TunnelLimits> = {}, clock: Clock = systemClock): Promise<TunnelRig> {
     const lab = await NetnsLab.open();
     const now = Date.now();
     const authority = await rootAuthority({ from: now - HOUR, to: now + 1000 * HOUR });
@@ -129,7 +135,7 @@ export class TunnelRig {
         rules: { policies: [], transport: PERMISSIVE },
       });
     }
-    const rig = new TunnelRig(lab, authority, pods, { ...DEFAULT_LIMITS, ...limits });
+    const rig = new TunnelRig(lab, authority, pods, { ...DEFAULT_LIMITS, ...limits }, clock);
     await rig.#enrol(rig.n1, rig.a);
     await rig.#enrol(rig.n2, rig.b);
     await rig.#enrol(rig.n2, rig.c);
