@@ -1,6 +1,6 @@
 /** A pod of this node as a worker sees it: who it is, where its netns is, what may reach it. */
 
-import { closeFd, type Netns } from '../kernel/index.ts';
+import type { Netns, NetnsHandle } from '../kernel/index.ts';
 import { ConnectionRefused, type Reason } from './failure.ts';
 import type { Authorizer } from './inbound/authorize.ts';
 
@@ -30,12 +30,12 @@ export class LocalPod {
   readonly who: PodIdentity;
   /** Replaced as a whole when policies change. */
   authorizer: Authorizer;
-  readonly #netns: Netns;
+  readonly #netns: NetnsHandle;
   readonly #open = { inbound: new Set<OpenConnection>(), outbound: new Set<OpenConnection>() };
   #retired = false;
 
-  /** @param netns a descriptor of this object's own, closed by {@link LocalPod.retire}. */
-  constructor(who: PodIdentity, netns: Netns, authorizer: Authorizer) {
+  /** @param netns this object's own, closed by {@link LocalPod.retire}. */
+  constructor(who: PodIdentity, netns: NetnsHandle, authorizer: Authorizer) {
     this.who = who;
     this.#netns = netns;
     this.authorizer = authorizer;
@@ -88,6 +88,6 @@ export class LocalPod {
     if (this.#retired) return;
     this.breakOff('unenrolled');
     this.#retired = true;
-    closeFd(this.#netns.fd);
+    this.#netns.close();
   }
 }

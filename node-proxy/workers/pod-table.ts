@@ -4,9 +4,8 @@
  * closed, and its number reused, while a message was under way.
  */
 
-import { fstatSync } from 'node:fs';
 import { messageOf } from '#base/errors.ts';
-import { closeFd, dupFd } from '../kernel/index.ts';
+import { type NetnsHandle, openNetns } from '../kernel/index.ts';
 import { Authorizer, DENY_ALL, LocalPod, type PodIdentity } from '../tunnel/index.ts';
 import type { PodSpec } from './messages.ts';
 
@@ -70,24 +69,23 @@ export class PodTable {
       known.pod.reauthorize(authorizer);
       return;
     }
-    const fd = this.#ownDescriptor(who.id, netnsFd);
-    if (fd === undefined) return;
+    const netns = this.#enter(who.id, netnsFd);
+    if (netns === undefined) return;
     if (known !== undefined) known.pod.retire();
-    const pod = new LocalPod(who, { fd }, this.#authorizer(who.id, rules) ?? DENY_ALL);
+    const pod = new LocalPod(who, netns, this.#authorizer(who.id, rules) ?? DENY_ALL);
     this.#byId.set(who.id, { pod, rules: text, announced: true });
   }
 
-  #ownDescriptor(id: string, netnsFd: number): number | undefined {
-    let fd: number | undefined;
+  /** Opened, not duplicated: what a thread has opened is closed with it, however it ends. */
+  #enter(id: string, netnsFd: number): NetnsHandle | undefined {
     try {
-      fd = dupFd(netnsFd);
-      const { dev, ino } = fstatSync(fd, { bigint: true });
-      if (`${dev}:${ino}` === id) return fd;
+      const netns = openNetns(`/proc/self/fd/${netnsFd}`);
+      if (netns.id === id) return netns;
+      netns.close();
       this.#onProblem(id, 'its network namespace is gone already');
     } catch (error) {
       this.#onProblem(id, messageOf(error));
     }
-    if (fd !== undefined) closeFd(fd);
     return undefined;
   }
 
