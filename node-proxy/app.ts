@@ -89,6 +89,11 @@ async function assemble(
 
   // === The data path ===
   const metrics = new NodeMetrics();
+  const droppedLines = metrics.total(
+    'nodemesh_access_log_dropped_total',
+    'Lines of the access log that were not written, since the worker started: the disk was full or too slow.',
+    ['worker'],
+  );
   const workers = new WorkerPool({
     count: config.tunnelWorkers,
     start: {
@@ -101,7 +106,10 @@ async function assemble(
     heapMb: config.workerHeapMb,
     clock,
     log,
-    onEdges: (worker, deltas) => metrics.add(worker, deltas),
+    onEdges: (worker, deltas, droppedLogLines) => {
+      metrics.add(worker, deltas);
+      droppedLines(droppedLogLines, { worker: String(worker) });
+    },
     onWatch: (worker, address) => bindings.watch(worker, address),
     onUnwatch: (worker, address) => bindings.unwatch(worker, address),
     onReset: worker => {
@@ -113,7 +121,11 @@ async function assemble(
   const bindings = new Bindings(
     { watchAddress: (address, onState) => client.watch('address', address, onState) },
     (worker, address, state) => workers.bind(worker, address, state),
-    new Map(saved?.bindings ?? []),
+    {
+      states: new Map(saved?.bindings ?? []),
+      connected: () => client.status.current.state === 'connected',
+      clock,
+    },
     () => disk.changed(),
   );
   const disk = new LastGood(config.stateDir, clock, log, () => ({
@@ -139,6 +151,7 @@ async function assemble(
   scope.own('node identity', identity);
   const certificates = new Certificates({
     authority: client,
+    roots: allRoots,
     clock,
     log,
     onCredential: credential => workers.setCredential(credential),

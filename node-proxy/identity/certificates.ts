@@ -10,6 +10,7 @@ import { MeshError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import { createCsr, generateKey, renewAtMs } from '#trust';
 import type { Credential } from '../tunnel/index.ts';
+import { verifyIssued } from './issued-chain.ts';
 
 export interface CertificateAuthority {
   certificate(identity: string, csr: string): Promise<Issued>;
@@ -41,6 +42,8 @@ export interface CertificatesOptions {
   authority: CertificateAuthority;
   clock: Clock;
   log: Logger;
+  /** What every chain is verified against before it is used; absent = not verified. */
+  roots?: () => readonly string[];
   onCredential: (credential: Credential) => void;
   onForgotten: (identity: string) => void;
 }
@@ -129,11 +132,17 @@ export class Certificates {
   }
 
   async #renew(identity: string, held: Held): Promise<void> {
-    const { authority, clock, log, onCredential } = this.#options;
+    const { authority, clock, log, roots, onCredential } = this.#options;
     try {
       const key = await generateKey();
       const issued = await authority.certificate(identity, createCsr(key, { uri: identity }));
       if (this.#held.get(identity) !== held) return;
+      if (roots !== undefined) {
+        // Its own roots too: they came on the same connection, and the watch of trust may be behind.
+        const trusted = [...roots(), ...issued.trust.roots];
+        const wanted = { identity, publicKey: key.publicKey, roots: trusted, atMs: clock.now() };
+        verifyIssued(issued.chain, wanted);
+      }
       held.credential = {
         identity,
         keyPem: key.privateKeyPem,

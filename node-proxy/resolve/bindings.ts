@@ -4,7 +4,8 @@
  */
 
 import { LRUCache } from 'lru-cache';
-import type { AddressState } from '#api';
+import type { AddressState, BoundTree, Replica } from '#api';
+import type { Clock, Timer } from '#base/clock.ts';
 import type { Dispose } from '#base/watch.ts';
 
 export interface BindingSource {
@@ -16,34 +17,50 @@ interface Interest {
   workers: Set<number>;
   state: AddressState | undefined;
   dispose: Dispose;
+  /** Runs while a stored state waits for a live one. */
+  timer: Timer | undefined;
 }
 
 /** States kept for the disk; those of an earlier run that nobody asks for again go first. */
 const MAX_REMEMBERED = 20_000;
 
+/** How long namerd, when connected, may take before a stored state is used. */
+const LIVE_WITHIN_MS = 500;
+
 const FOREIGN: AddressState = { target: 'foreign' };
+
+export interface StoredStates {
+  /** Of an earlier run. */
+  states: ReadonlyMap<string, AddressState>;
+  /** Whether namerd can answer now: then its word is waited for. */
+  connected: () => boolean;
+  clock: Clock;
+}
 
 export class Bindings {
   readonly #source: BindingSource;
   readonly #send: (worker: number, address: string, state: AddressState) => void;
   readonly #interests = new Map<string, Interest>();
   readonly #lastGood: LRUCache<string, AddressState>;
+  readonly #stored: StoredStates;
   readonly #onChange: () => void;
 
   /**
-   * @param lastGood states of an earlier run, used until namerd says something newer.
+   * @param stored used until namerd says something newer, unless they could lead to plaintext.
    * @param onChange told when {@link Bindings.snapshot} would differ.
    */
   constructor(
     source: BindingSource,
     send: (worker: number, address: string, state: AddressState) => void,
-    lastGood: ReadonlyMap<string, AddressState>,
+    stored: StoredStates,
     onChange: () => void,
   ) {
     this.#source = source;
     this.#send = send;
     this.#lastGood = new LRUCache({ max: MAX_REMEMBERED });
-    for (const [address, state] of lastGood) this.#lastGood.set(address, state);
+    this.#stored = stored;
+    for (const [address, state] of stored.states)
+      if (!mayDowngrade(state)) this.#lastGood.set(address, state);
     this.#onChange = onChange;
   }
 
@@ -60,11 +77,12 @@ export class Bindings {
     }
     const interest: Interest = {
       workers: new Set([worker]),
-      state: this.#lastGood.get(address),
+      state: undefined,
       dispose: () => {},
+      timer: undefined,
     };
     this.#interests.set(address, interest);
-    if (interest.state !== undefined) this.#send(worker, address, interest.state);
+    this.#useStored(address, interest);
     interest.dispose = this.#source.watchAddress(address, state => this.#changed(address, state ?? FOREIGN));
   }
 
@@ -74,6 +92,7 @@ export class Bindings {
     interest.workers.delete(worker);
     if (interest.workers.size > 0) return;
     interest.dispose();
+    interest.timer?.cancel();
     this.#interests.delete(address);
     this.#lastGood.delete(address);
     this.#onChange();
@@ -94,12 +113,43 @@ export class Bindings {
     return [...this.#lastGood.entries()];
   }
 
+  #useStored(address: string, interest: Interest): void {
+    const state = this.#lastGood.get(address);
+    if (state === undefined) return;
+    const { connected, clock } = this.#stored;
+    const use = () => {
+      if (interest.state === undefined) this.#tell(address, interest, state);
+    };
+    if (connected()) interest.timer = clock.after(LIVE_WITHIN_MS, use);
+    else use();
+  }
+
+  #tell(address: string, interest: Interest, state: AddressState): void {
+    interest.state = state;
+    for (const worker of interest.workers) this.#send(worker, address, state);
+  }
+
   #changed(address: string, state: AddressState): void {
     const interest = this.#interests.get(address);
     if (interest === undefined) return;
-    interest.state = state;
+    interest.timer?.cancel();
     this.#lastGood.set(address, state);
-    for (const worker of interest.workers) this.#send(worker, address, state);
+    this.#tell(address, interest, state);
     this.#onChange();
   }
+}
+
+/**
+ * A replica with an identity that had no HBONE then may have it by now: what is stored must not send it plaintext.
+ * Without namerd such an address is refused rather than downgraded.
+ */
+function mayDowngrade(state: AddressState): boolean {
+  const risky = ({ identity, hbone }: Replica) => identity !== '' && !hbone;
+  if (state.target === 'workload') return risky(state.replica);
+  return state.target === 'service' && state.bound.state === 'bound' && holds(state.bound.tree, risky);
+}
+
+function holds(tree: BoundTree, wanted: (replica: Replica) => boolean): boolean {
+  if (tree.type === 'union') return tree.branches.some(branch => holds(branch.tree, wanted));
+  return tree.type === 'leaf' && tree.replicas.state === 'bound' && tree.replicas.replicas.some(wanted);
 }

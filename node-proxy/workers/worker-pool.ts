@@ -23,7 +23,8 @@ export interface WorkerPoolOptions {
   heapMb: number;
   clock: Clock;
   log: Logger;
-  onEdges: (worker: number, deltas: EdgeDelta[]) => void;
+  /** @param droppedLogLines since the worker started. */
+  onEdges: (worker: number, deltas: EdgeDelta[], droppedLogLines: number) => void;
   onWatch: (worker: number, address: string) => void;
   onUnwatch: (worker: number, address: string) => void;
   /** The worker died and forgot everything that it watched. */
@@ -285,7 +286,7 @@ export class WorkerPool {
       case 'unwatch':
         return onUnwatch(slot.index, message.address);
       case 'edges':
-        return onEdges(slot.index, message.deltas);
+        return onEdges(slot.index, message.deltas, message.droppedLogLines);
       case 'problem':
         return log.error(
           { worker: slot.index, about: message.about, problem: message.message },

@@ -91,7 +91,7 @@ describe('bindings of the node', () => {
         },
       },
       (worker, address, state) => sent.push(`${worker} ${address} ${state.target}`),
-      new Map(lastGood),
+      { states: new Map(lastGood), connected: () => false, clock: new FakeClock() },
       () => {},
     );
     return { bindings, watched, sent };
