@@ -50,6 +50,8 @@ const CONNECTIONS = 16;
 /** Connections opened at once where new ones are counted. */
 const PARALLEL = 8;
 const SETTLE_MS = 2_000;
+/** Measurements' worth of work before the first one. */
+const WARM_UP = 3;
 
 type LoadKind = Exclude<Kind, 'idle'>;
 export type Round = { [K in LoadKind]: Partial<Record<ContenderName, Outcome[K]>> };
@@ -117,13 +119,17 @@ export class L4 {
     return idle;
   }
 
-  /** Code gets compiled, pools filled, before anything counts. */
-  async warm(): Promise<void> {
-    this.#say('warming up');
-    for (const contender of this.#stage.contenders) {
-      await this.#run(contender, this.#order('requests'));
-      await this.#run(contender, this.#order('connections'));
-    }
+  /**
+   * Code gets compiled and pools filled before anything counts: a proxy runs for weeks. Every contender gets the
+   * same, a few times what is measured in one round.
+   */
+  async warm(only: ReadonlySet<string>): Promise<void> {
+    for (const contender of this.#stage.contenders)
+      for (const kind of WORK[contender.name]) {
+        if (kind === 'paced' || (kind !== 'requests' && !only.has(kind))) continue;
+        this.#say(`warming up: ${kind}: ${contender.name}`);
+        await this.#run(contender, this.#order(kind, WARM_UP));
+      }
   }
 
   /** @param only kinds of work to do; the others stay empty. */
@@ -144,11 +150,16 @@ export class L4 {
     return this.#stage.contenders.filter(({ name }) => names.includes(name));
   }
 
-  #order<K extends LoadKind>(kind: K): Order & { kind: K } {
+  #order<K extends LoadKind>(kind: K, times = 1): Order & { kind: K } {
     const { warmMs, requestsMs, pacedMs, ratePerSecond, connections, bulkBytes } = this.#scale;
     const orders: { [L in LoadKind]: Order & { kind: L } } = {
-      requests: { kind: 'requests', connections: CONNECTIONS, warmMs, durationMs: requestsMs },
-      connections: { kind: 'connections', parallel: PARALLEL, warm: connections / 10, count: connections },
+      requests: { kind: 'requests', connections: CONNECTIONS, warmMs, durationMs: requestsMs * times },
+      connections: {
+        kind: 'connections',
+        parallel: PARALLEL,
+        warm: connections / 10,
+        count: connections * times,
+      },
       bulk: { kind: 'bulk', bytes: bulkBytes },
       paced: { kind: 'paced', connections: CONNECTIONS, ratePerSecond, warmMs, durationMs: pacedMs },
     };

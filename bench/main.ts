@@ -87,7 +87,7 @@ async function run(options: Options): Promise<void> {
     if (options.only.has('cni')) results.cni = await cni(stage, say);
     const l4 = new L4(stage, scale, pins, say);
     if (options.only.has('idle')) results.idle = await l4.weigh(idle);
-    await l4.warm();
+    await l4.warm(options.only);
     for (let number = 1; number <= options.rounds; number++)
       results.rounds.push(await l4.round(number, options.only));
   } finally {
