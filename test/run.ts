@@ -70,6 +70,7 @@ async function runFolders(noNamespaces: string | undefined): Promise<number> {
     process.stderr.write(`no test file matches ${process.argv.slice(2).join(' ')}\n`);
     return 1;
   }
+  report.write({ type: 'test:summary', data: { file: undefined } } as never);
   for (const name of COUNTS) {
     const total = totals.get(name) ?? 0;
     const message = `${name} ${name === 'duration_ms' ? total.toFixed(0) : total}`;
@@ -89,6 +90,8 @@ async function runFiles(
   const events = run({ files, concurrency, timeout: PER_TEST_TIMEOUT_MS, cwd: ROOT });
   for await (const event of events) {
     if (event.type === 'test:fail') ok = false;
+    // The reporter lists what failed at this event: once, at the end, and not after every folder.
+    if (event.type === 'test:summary' && event.data.file === undefined) continue;
     if (event.type === 'test:diagnostic' && event.data.nesting === 0) {
       const [name = '', number = ''] = event.data.message.split(' ');
       const total = totals.get(name);
