@@ -106,7 +106,7 @@ export class TunnelPool {
     try {
       for (;;) {
         // Whoever waited may find the new tunnel full again: then the next one is made, up to the limit.
-        group.making ??= this.#make(group, make);
+        group.making ??= this.#start(group, make);
         await group.making;
         const tunnel = this.#reserve(peer);
         if (tunnel !== undefined) return tunnel;
@@ -117,20 +117,23 @@ export class TunnelPool {
     }
   }
 
+  /** The group is told afterwards, never before it knows: a making that fails at once must not stay. */
+  #start(group: Group, make: () => Tunnel): Promise<void> {
+    return this.#make(group, make).finally(() => {
+      group.making = undefined;
+    });
+  }
+
   async #make(group: Group, make: () => Tunnel): Promise<void> {
     const { tunnelsPerPeer, connectTimeoutMs } = this.#limits;
-    try {
-      if (this.#closed) throw new ConnectionRefused('unenrolled', 'the pod has left the mesh');
-      if (group.tunnels.length >= tunnelsPerPeer) {
-        throw new ConnectionRefused('stream_limit', `all ${tunnelsPerPeer} tunnels to the peer are full`);
-      }
-      const tunnel = make();
-      this.#alive.add(tunnel);
-      await tunnel.opened(connectTimeoutMs);
-      group.tunnels.push(tunnel);
-    } finally {
-      group.making = undefined;
+    if (this.#closed) throw new ConnectionRefused('unenrolled', 'the pod has left the mesh');
+    if (group.tunnels.length >= tunnelsPerPeer) {
+      throw new ConnectionRefused('stream_limit', `all ${tunnelsPerPeer} tunnels to the peer are full`);
     }
+    const tunnel = make();
+    this.#alive.add(tunnel);
+    await tunnel.opened(connectTimeoutMs);
+    group.tunnels.push(tunnel);
   }
 
   #group(peer: string): Group {
