@@ -6,6 +6,7 @@ import { messageOf } from '#base/errors.ts';
 import { Scope } from '#base/lifecycle.ts';
 import type { Logger } from '#base/log.ts';
 import type { NamerdConfig } from './config.ts';
+import { exposures } from './config-exposure.ts';
 import type { ControlConfig, MeshConfig } from './config-interfaces.ts';
 import { measure, storageDump } from './measures.ts';
 import { type Mesh, openMesh } from './mesh.ts';
@@ -67,6 +68,7 @@ class Assembly {
 
   async start(): Promise<Namerd['ports']> {
     const { interfaces, namers } = this.#config;
+    for (const warning of exposures(this.#config)) this.#log.warn(warning);
     const meshConfig = interfaces.find(each => each.kind === 'io.nodemesh.mesh');
     const controlConfig = interfaces.find(each => each.kind === 'io.l5d.httpController');
     const parts = { clock: this.#clock, log: this.#log, scope: this.#scope };

@@ -4,13 +4,14 @@ import type { SecureContextOptions } from 'node:tls';
 import type { ConfigNode, Fields } from '#base/config.ts';
 import { isSpiffeSegment, isTrustDomain } from '#trust';
 import { type JoinEntry, MIN_TOKEN_LENGTH, tokenSha256 } from './ca/index.ts';
-import { type Files, type ListenAddress, readListen } from './config-reader.ts';
+import { type Files, type ListenAddress, readHosts, readListen } from './config-reader.ts';
 import { dnsLabelProblem, dtabNamespaceProblem } from './resources/index.ts';
 
 export type ServerTls = SecureContextOptions & { requestCert: boolean; rejectUnauthorized: boolean };
 
 export interface ControlConfig extends ListenAddress {
   kind: 'io.l5d.httpController';
+  hosts: readonly string[];
   tls: ServerTls | undefined;
 }
 
@@ -59,6 +60,7 @@ function readControl(kind: ControlConfig['kind'], fields: Fields, files: Files):
   return {
     kind,
     ...readListen(fields, CONTROL_PORT),
+    hosts: readHosts(fields),
     tls: tls === undefined ? undefined : readTls(tls.fields(), files),
   };
 }

@@ -6,9 +6,11 @@ import type { ConfigNode, Fields } from '#base/config.ts';
 import { messageOf } from '#base/errors.ts';
 import { canonicalIp } from '#base/net.ts';
 import { NameSyntaxError, Path, parsePath } from '#names';
+import { dnsSubdomainProblem } from './resources/index.ts';
 
 const MAX_PORT = 65_535;
 const MAX_FILE_BYTES = 1024 * 1024;
+const MAX_HOSTS = 100;
 
 export interface ListenAddress {
   /** Canonical. */
@@ -23,6 +25,19 @@ export function readListen(fields: Fields, port: number): ListenAddress {
     ip: readIp(fields.get('ip')) ?? '127.0.0.1',
     port: fields.get('port')?.integer(0, MAX_PORT) ?? port,
   };
+}
+
+/** `hosts`: names by which an HTTP interface is spoken to, beside addresses and `localhost`. */
+export function readHosts(fields: Fields): string[] {
+  const node = fields.get('hosts');
+  const items = node?.items() ?? [];
+  if (items.length > MAX_HOSTS) node?.problem(`${items.length} hosts: at most ${MAX_HOSTS}`);
+  return items.slice(0, MAX_HOSTS).flatMap(item => {
+    const name = item.string()?.toLowerCase();
+    const problem = name === undefined ? undefined : dnsSubdomainProblem(name);
+    if (problem !== undefined) item.problem(`${problem}; no scheme, no port`);
+    return name === undefined ? [] : [name];
+  });
 }
 
 function readIp(node: ConfigNode | undefined): string | undefined {

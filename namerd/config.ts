@@ -9,10 +9,11 @@ import { ConfigError, type ConfigNode, parseYaml } from '#base/config.ts';
 import { Dtab } from '#names';
 import { type InterfaceConfig, readInterfaces } from './config-interfaces.ts';
 import { type NamerConfig, readNamers } from './config-namers.ts';
-import { Files, type ListenAddress, readListen } from './config-reader.ts';
+import { Files, type ListenAddress, readHosts, readListen } from './config-reader.ts';
 import { type DtabResource, dtabNamespaceProblem, dtabResource, readDtabText } from './resources/index.ts';
 
 export interface AdminConfig extends ListenAddress {
+  hosts: readonly string[];
   /** How long a stop waits for what is under way. */
   shutdownGraceMs: number;
 }
@@ -65,9 +66,11 @@ export function readConfig(text: string, file: string): NamerdConfig {
 
 function readAdmin(node: ConfigNode | undefined): AdminConfig {
   const fields = node?.fields();
-  if (fields === undefined) return { ip: '127.0.0.1', port: ADMIN_PORT, shutdownGraceMs: SHUTDOWN_GRACE_MS };
+  if (fields === undefined)
+    return { ip: '127.0.0.1', port: ADMIN_PORT, hosts: [], shutdownGraceMs: SHUTDOWN_GRACE_MS };
   const admin = {
     ...readListen(fields, ADMIN_PORT),
+    hosts: readHosts(fields),
     shutdownGraceMs: fields.get('shutdownGraceMs')?.integer(0, 600_000) ?? SHUTDOWN_GRACE_MS,
   };
   fields.finish();

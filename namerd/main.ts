@@ -7,6 +7,7 @@ import { MeshError, messageOf } from '#base/errors.ts';
 import { createLog, LOG_LEVELS, type Logger, type LogLevel } from '#base/log.ts';
 import { startNamerd } from './app.ts';
 import { type NamerdConfig, readConfig } from './config.ts';
+import { exposures } from './config-exposure.ts';
 
 const BAD_CONFIG = 64;
 const FAILED = 1;
@@ -24,7 +25,7 @@ await new Command('namerd')
   .action(async (file: string, { validate, logLevel }: Options) => {
     const config = load(file);
     if (config === undefined) process.exitCode = BAD_CONFIG;
-    else if (validate) process.stdout.write(`${file}: good\n`);
+    else if (validate) sayGood(config, file);
     else await run(config, createLog({ name: 'namerd', level: logLevel }));
   })
   .parseAsync();
@@ -43,6 +44,11 @@ function load(file: string): NamerdConfig | undefined {
     process.stderr.write(`${text}\n`);
     return undefined;
   }
+}
+
+function sayGood(config: NamerdConfig, file: string): void {
+  for (const warning of exposures(config)) process.stderr.write(`${file}: warning: ${warning}\n`);
+  process.stdout.write(`${file}: good\n`);
 }
 
 async function run(config: NamerdConfig, log: Logger): Promise<void> {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
+import { pino } from 'pino';
 import { type AddressState, MeshClient, type NameState, type NodeState, type TrustState } from '#api';
 import { systemClock } from '#base/clock.ts';
 import { createLog, silentLog } from '#base/log.ts';
@@ -121,7 +122,7 @@ test('a node proxy is told of names, addresses, policies and trust, and of their
   await control('DELETE /api/1/dtabs/default');
   await seen(address, /10\.1\.0\.5:8080/);
   const policy =
-    '{"apiVersion":"nodemesh.io/v1alpha1","kind":"AuthorizationPolicy","metadata":{"name":"p","namespace":"calc"},"spec":{"action":"DENY","rules":[{}],"transport":{"mode":"strict"}}}';
+    '{"apiVersion":"nodemesh.io/v1alpha1","kind":"AuthorizationPolicy","metadata":{"name":"p","namespace":"calc"},"spec":{"action":"DENY","rules":[{"from":[{"identities":["*"]}]}],"transport":{"mode":"strict"}}}';
   await control('PUT /api/1/resources/authorizationpolicies/calc/p', { body: policy });
   assert.deepEqual((await seen(node, /"mode":"strict"/))?.workloads[0]?.policies, ['calc/p']);
   writeFileSync(join(dir, 'registry/more.yaml'), workload('division-2', '10.1.0.6'));
@@ -271,6 +272,19 @@ test('the control API over TLS, for clients with a certificate only', async t =>
   await assert.rejects(get({}));
 });
 
+test('a namerd that anybody may use over the network says so when it starts', async t => {
+  const said: string[] = [];
+  const config = readConfig(
+    'admin: {port: 0}\nstorage: {kind: io.l5d.inMemory}\ninterfaces: [{kind: io.l5d.httpController, ip: 0.0.0.0, port: 0}]\n',
+    '-',
+  );
+  const log = pino({ level: 'warn' }, { write: line => said.push(line) });
+  const namerd = await startNamerd({ config, log });
+  t.after(() => namerd.close());
+  assert.match(said.join(''), /io\.l5d\.httpController listens on 0\.0\.0\.0:0 without 'tls'/);
+  assert.equal(said.length, 1);
+});
+
 test('a namerd that cannot start says why and leaves nothing running', async t => {
   const dir = await directory(t);
   const bad = await runNamerd(['-'], 'storage: {kind: nope}\ninterfaces: []\n');
@@ -279,6 +293,14 @@ test('a namerd that cannot start says why and leaves nothing running', async t =
   assert.equal((await runNamerd([join(dir, 'none.yaml')])).code, 64);
   const good = await runNamerd([join(dir, 'namerd.yaml'), '--validate']);
   assert.deepEqual([good.code, good.out], [0, `${join(dir, 'namerd.yaml')}: good\n`]);
+  const open =
+    'admin: {ip: 0.0.0.0, port: 0}\nstorage: {kind: io.l5d.inMemory}\ninterfaces: [{kind: io.l5d.httpController, ip: 0.0.0.0, port: 0}]\n';
+  const exposed = await runNamerd(['-', '--validate'], open);
+  assert.deepEqual([exposed.code, exposed.out], [0, '-: good\n']);
+  assert.match(
+    exposed.err,
+    /^-: warning: the admin interface listens on 0\.0\.0\.0:0 .*\n-: warning: io\.l5d\.http/,
+  );
 
   const { namerd } = await start(t, dir);
   const port = namerd.ports.control;

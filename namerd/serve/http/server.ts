@@ -20,6 +20,7 @@ import { MeshError, messageOf } from '#base/errors.ts';
 import { type Logger, silentLog } from '#base/log.ts';
 import { HttpError, type Reply } from './exchange.ts';
 import { failureReply } from './failure.ts';
+import { refuseUnknownHost } from './known-host.ts';
 import { streamLines } from './line-stream.ts';
 import { readText } from './request-body.ts';
 import { type Route, Router } from './router.ts';
@@ -29,6 +30,8 @@ export interface HttpServerOptions {
   /** 0 lets the system choose. */
   port: number;
   routes: readonly Route[];
+  /** Names by which it is spoken to, beside addresses and `localhost`; lower-case. */
+  hosts?: readonly string[];
   /** Served over TLS (1.2 and 1.3) with this; plain HTTP without. */
   tls?: SecureContextOptions | undefined;
   clock?: Clock;
@@ -56,6 +59,7 @@ const DRAIN_MS = 5_000;
 export class HttpServer {
   readonly #server: Server;
   readonly #router: Router;
+  readonly #hosts: ReadonlySet<string>;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #observe: (request: AnsweredRequest) => void;
@@ -64,9 +68,10 @@ export class HttpServer {
   #closing = false;
 
   private constructor(options: HttpServerOptions) {
-    const { routes, tls, clock = systemClock, log = silentLog, observe = () => {} } = options;
+    const { routes, tls, hosts = [], clock = systemClock, log = silentLog, observe = () => {} } = options;
     this.#observe = observe;
     this.#router = new Router(routes);
+    this.#hosts = new Set(hosts);
     this.#clock = clock;
     this.#log = log;
     const limits = {
@@ -136,6 +141,7 @@ export class HttpServer {
     let route = '';
     let reply: Reply;
     try {
+      refuseUnknownHost(headers.host, this.#hosts);
       refuseForeignOrigin(method, headers);
       const [path, query] = splitUrl(url);
       const match = this.#router.match(method, path);
@@ -205,7 +211,8 @@ function splitUrl(url: string): [path: string, query: URLSearchParams] {
 /** A page of another site that is open in an operator's browser must not change anything here. */
 function refuseForeignOrigin(method: string, { origin, host }: IncomingHttpHeaders): void {
   if (origin === undefined || method === 'GET' || method === 'HEAD') return;
-  if (URL.parse(origin)?.host !== host) throw new HttpError(403, `changes from ${origin} are refused`);
+  if (URL.parse(origin)?.host !== host?.toLowerCase())
+    throw new HttpError(403, `changes from ${origin} are refused`);
 }
 
 /** What is no HTTP gets a short answer, if it can still be given, and the connection ends. */

@@ -31,11 +31,11 @@ test('what is no HTTP gets an answer and ends, and others are not disturbed', as
   const { call, server } = await serve(t, [echo]);
   assert.match(await raw(server.port, 'nonsense\r\n\r\n'), /^HTTP\/1\.1 400 /);
   assert.match(
-    await raw(server.port, `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(40_000)}\r\n\r\n`),
+    await raw(server.port, `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nA: ${'a'.repeat(40_000)}\r\n\r\n`),
     /^HTTP\/1\.1 431 /,
   );
   assert.match(
-    await raw(server.port, 'GET /echo/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+    await raw(server.port, 'GET /echo/%zz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n'),
     /^HTTP\/1\.1 400 /,
   );
   assert.equal((await call('GET /echo/fine')).body, '{"name":"fine"}\n');
@@ -67,6 +67,47 @@ test('a page of another site changes nothing', async t => {
   assert.equal((await post('https://evil.example')).status, 403);
   assert.equal((await post('null')).status, 403);
   assert.equal((await post(url)).status, 200);
+});
+
+test('a foreign name that was made to lead here gets nothing, not even reads', async t => {
+  const server = await HttpServer.listen({
+    ip: '127.0.0.1',
+    port: 0,
+    routes: [echo],
+    hosts: ['namerd.corp'],
+  });
+  t.after(() => server.close());
+  const status = async (method: string, host: string) => {
+    const head = `${method} /echo/x HTTP/1.1\r\nHost: ${host}\r\nOrigin: http://${host}\r\nContent-Length: 0\r\n`;
+    const answer = await raw(server.port, `${head}Connection: close\r\n\r\n`);
+    return answer.slice('HTTP/1.1 '.length).split(' ')[0];
+  };
+  const foreign = [
+    'evil.example',
+    'evil.example:4180',
+    '127.0.0.1.evil.example',
+    'localhost.',
+    'x.localhost:1',
+  ];
+  for (const host of [
+    ...foreign,
+    '[evil]',
+    '[::1',
+    '::1',
+    '127.0.0.1:80:80',
+    '1',
+    'localhost@evil',
+    'a.namerd.corp',
+  ])
+    for (const method of ['GET', 'HEAD', 'POST'])
+      assert.match((await status(method, host)) ?? '', /^4(21|00)$/, `${method} ${host}`);
+  assert.equal(await status('POST', 'evil.example:4180'), '421');
+  const own = ['127.0.0.1', '10.0.0.1:4180', '[::1]', '[2001:db8::1]:4180', 'localhost:1', 'LOCALHOST'];
+  for (const host of [...own, 'namerd.corp', 'Namerd.Corp:4180'])
+    for (const method of ['GET', 'POST'])
+      assert.equal(await status(method, host), '200', `${method} ${host}`);
+  const why = await raw(server.port, 'GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
+  assert.match(why, /does not go by the name "evil.example".*'hosts'/);
 });
 
 test('a handler that throws is a 500 that says nothing of the inside', async t => {
@@ -124,7 +165,7 @@ test('a slow reader gets the newest state and costs no more than one, and is dro
   const { server } = await serve(t, [stream(source)], clock);
   const socket = connect(server.port, '127.0.0.1');
   let bytes = 0;
-  socket.write('GET /stream HTTP/1.1\r\nHost: x\r\n\r\n');
+  socket.write('GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
   await once(socket, 'readable');
   // Nothing is read: the kernel's buffers fill up, then the server holds one state back.
   for (let n = 1; n <= 200; n++) {

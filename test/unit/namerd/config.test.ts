@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { ConfigError } from '#base/config.ts';
 import { type NamerdConfig, readConfig } from '../../../namerd/config.ts';
+import { exposures } from '../../../namerd/config-exposure.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'nodemesh-config-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -57,7 +58,7 @@ telemetry:
 - kind: io.l5d.prometheus
   path: /prom
 `);
-  assert.deepEqual(config.admin, { ip: '127.0.0.1', port: 9000, shutdownGraceMs: 10_000 });
+  assert.deepEqual(config.admin, { ip: '127.0.0.1', port: 9000, hosts: [], shutdownGraceMs: 10_000 });
   assert.equal(config.metricsPath, '/prom');
   assert.ok(config.storage.kind === 'io.l5d.inMemory');
   assert.deepEqual(
@@ -76,7 +77,7 @@ telemetry:
     ],
   );
   assert.deepEqual(config.interfaces, [
-    { kind: 'io.l5d.httpController', ip: '127.0.0.1', port: 4180, tls: undefined },
+    { kind: 'io.l5d.httpController', ip: '127.0.0.1', port: 4180, hosts: [], tls: undefined },
   ]);
 });
 
@@ -125,7 +126,7 @@ const REFUSED: [name: string, text: string, ...expected: RegExp[]][] = [
   [
     'unknown fields',
     `${SMALL}routers: []\nadmin: {prot: 1}`,
-    /4:15: admin\.prot: unknown field 'prot' \(known here: ip, port, shutdownGraceMs\)/,
+    /4:15: admin\.prot: unknown field 'prot' \(known here: hosts, ip, port, shutdownGraceMs\)/,
     /3:10: routers: unknown field/,
   ],
   [
@@ -221,6 +222,34 @@ interfaces:
   for (const each of expected) assert.match(found.join('\n'), each);
   assert.equal(found.length, expected.length, found.join('\n'));
   assert.doesNotMatch(found.join('\n'), /xyz/);
+});
+
+test('names by which an interface is spoken to are read in lower case, and must be names', () => {
+  const text = (hosts: string) =>
+    `admin: {hosts: ${hosts}}\nstorage: {kind: io.l5d.inMemory}\ninterfaces: [{kind: io.l5d.httpController, hosts: ${hosts}}]\n`;
+  const { admin, interfaces } = read(text('[Namerd.Corp, namerd]'));
+  assert.deepEqual(admin.hosts, ['namerd.corp', 'namerd']);
+  assert.deepEqual(interfaces[0]?.kind === 'io.l5d.httpController' && interfaces[0].hosts, admin.hosts);
+  for (const wrong of ['["http://a"]', '["a:80"]', '["*"]', '["*.a"]', '[""]', '[1]', 'a'])
+    assert.equal(problems(text(wrong)).length, 2, wrong);
+});
+
+test('what anybody who reaches it may use is said aloud, unless it listens on loopback', () => {
+  const warnings = (admin: string, control: string) =>
+    exposures(
+      read(
+        `admin: {ip: "${admin}"}\nstorage: {kind: io.l5d.inMemory}\ninterfaces: [{kind: io.l5d.httpController, ${control}}]\n`,
+      ),
+    );
+  const TLS = 'tls: {certPath: token, keyPath: token, caCertPath: token';
+  assert.deepEqual(exposures(read(SMALL)), []);
+  assert.deepEqual(warnings('127.0.0.9', 'ip: "::1"'), []);
+  assert.match(warnings('0.0.0.0', 'ip: 127.0.0.1').join(), /^the admin interface listens on 0.0.0.0:9991/);
+  for (const ip of ['0.0.0.0', '::', '10.0.0.1', '2001:db8::1']) {
+    assert.match(warnings('127.0.0.1', `ip: "${ip}"`).join(), /^io.l5d.httpController listens on .*4180/);
+    assert.equal(warnings(ip, `ip: "${ip}", ${TLS}}`).length, 2, 'TLS without client certificates');
+    assert.equal(warnings('::1', `ip: "${ip}", ${TLS}, requireClientAuth: true}`).length, 0);
+  }
 });
 
 test('whatever the text, reading it ends in a configuration or in problems', () => {

@@ -101,7 +101,7 @@ const SOURCE_FIELDS = [
   'notIpBlocks',
 ] as const;
 
-const REFUSED: readonly [name: string, spec: unknown, message: RegExp][] = [
+const REFUSED: readonly (readonly [name: string, spec: unknown, message: RegExp])[] = [
   ['nothing', {}, /says nothing/],
   ['a selector with nothing behind it', { action: 'DENY', selector: null }, NOTHING],
   ['an action with nothing behind it', { action: null, rules: [{ to: [{ ports: [1] }] }] }, NOTHING],
