@@ -38,7 +38,7 @@ describe('root rotation', { skip }, () => {
     const life = { from: Date.now() - HOUR, to: Date.now() + 1000 * HOUR };
     [oldRoot, newRoot] = [await rootAuthority(life), await rootAuthority(life)];
     sign(oldRoot);
-    // What proxies are given once: both, as namerd itself will have a certificate of the new one.
+    // Proxies are given the old root once and for all: of the new one they must hear from namerd.
     writeFileSync(join(folder, 'given.pem'), oldRoot.certPem);
     rig = await MeshRig.open({
       namerd: {
