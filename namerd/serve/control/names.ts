@@ -3,6 +3,7 @@
 import type { BoundTree } from '#api';
 import type { Clock } from '#base/clock.ts';
 import { Derived } from '#base/derived.ts';
+import type { MeshError } from '#base/errors.ts';
 import type { Watchable } from '#base/watch.ts';
 import { Dtab, type Path } from '#names';
 import type { Interpreter } from '../../bind/index.ts';
@@ -54,8 +55,12 @@ function bind(
 ): Reply | Promise<Reply> {
   const path = readPath(request.query.get('path'));
   const extra = readDtab(request.query.get('dtab'));
-  const dtab = withExtra(parts.dtabOf(request.params['ns'] ?? ''), extra);
-  return answer(parts, request, parts.interpreter.bind(dtab, path), shown);
+  const base = parts.dtabOf(request.params['ns'] ?? '');
+  // A binding with dentries of its own serves nobody else: kept ready, it would only take memory.
+  const source = extra.isEmpty
+    ? parts.interpreter.bind(base, path)
+    : parts.interpreter.bindAlone(withExtra(base, extra), path);
+  return answer(parts, request, source, shown);
 }
 
 /** The dtab plays no part: an id is bound already. */
@@ -73,6 +78,13 @@ function withoutTransformers(path: Path): Path {
   return start < 0 ? path : path.drop(start);
 }
 
+/** Failures that lie in what was asked for: asking again changes nothing. */
+const BAD_NAME = new Set(['NM_UNKNOWN_NAMER', 'NM_BIND_DEPTH', 'NM_BIND_SIZE']);
+
+function statusOf({ code }: MeshError): number {
+  return BAD_NAME.has(code) ? 400 : 500;
+}
+
 async function answer<T>(
   { clock }: NameParts,
   request: Request,
@@ -81,7 +93,7 @@ async function answer<T>(
 ): Promise<Reply> {
   if (flag(request.query, 'watch')) return stream(source, shown);
   const activity = await settled(source, ({ state }) => state !== 'pending', request, clock);
-  if (activity.state === 'failed') throw new HttpError(500, activity.error.message);
+  if (activity.state === 'failed') throw new HttpError(statusOf(activity.error), activity.error.message);
   if (activity.state === 'pending') throw new HttpError(503, 'still pending');
   return json(shown(activity.value));
 }

@@ -236,3 +236,31 @@ test('bound names are listed, an empty list is empty', async t => {
   namer.bind('foo');
   assert.equal((await call('GET /api/1/bound-names')).body, '["/#/io.l5d.namer/foo"]\n');
 });
+
+test('bindings with dentries of their own are not kept: as many as clients like to ask for', async t => {
+  const { call, namer, clock } = await start(t);
+  namer.bind('a', plainReplica('10.0.0.1', 80, 1));
+  const before = clock.timers;
+  for (const kind of ['bind', 'resolve', 'delegate'])
+    for (let i = 0; i < 5; i++) {
+      const dtab = escaped(`/x${i} => /#/io.l5d.namer/a`);
+      const { status, body } = await call(`GET /api/1/${kind}/tlop?path=/x${i}&dtab=${dtab}`);
+      assert.equal(status, 200, body);
+      assert.match(body, /10\.0\.0\.1|namer/);
+    }
+  assert.equal(clock.timers, before, 'nothing lingers');
+  // Shared ones do, so this would show.
+  await call('GET /api/1/bind/tlop?path=/%23/io.l5d.namer/a');
+  assert.equal(clock.timers, before + 1);
+});
+
+test('a name that cannot be bound whatever happens is a mistake of the request', async t => {
+  const { call } = await start(t);
+  for (const kind of ['bind', 'resolve', 'addr']) {
+    const unknown = await call(`GET /api/1/${kind}/tlop?path=/$/nope/x`);
+    assert.deepEqual([unknown.status, unknown.body], [400, "unknown namer '/$/nope' for path: /$/nope/x\n"]);
+    assert.equal((await call(`GET /api/1/${kind}/tlop?path=${'/a'.repeat(1200)}`)).status, 400);
+  }
+  const round = await call(`GET /api/1/bind/tlop?path=/a&dtab=${escaped('/a => /a')}`);
+  assert.equal(round.status, 400, round.body);
+});
