@@ -74,8 +74,9 @@ function parse(body: Buffer): unknown {
   }
 }
 
+/** Whoever gave up meanwhile gets nothing: a stream is closed before it is destroyed, and throws in between. */
 export function answer(stream: ServerHttp2Stream, status: number, body: unknown): void {
-  if (stream.destroyed || stream.headersSent) return;
+  if (stream.closed || stream.destroyed || stream.headersSent) return;
   stream.respond({ ':status': status, 'content-type': 'application/json' });
   stream.end(`${JSON.stringify(body)}\n`);
 }
