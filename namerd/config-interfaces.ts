@@ -2,10 +2,10 @@
 
 import type { SecureContextOptions } from 'node:tls';
 import type { ConfigNode, Fields } from '#base/config.ts';
-import { isSpiffeSegment, isTrustDomain } from '#trust';
+import { isTrustDomain } from '#trust';
 import { type JoinEntry, MIN_TOKEN_LENGTH, tokenSha256 } from './ca/index.ts';
 import { type Files, type ListenAddress, readHosts, readListen } from './config-reader.ts';
-import { dnsLabelProblem, dtabNamespaceProblem } from './resources/index.ts';
+import { dnsLabelProblem, dnsSubdomainProblem, dtabNamespaceProblem } from './resources/index.ts';
 
 export type ServerTls = SecureContextOptions & { requestCert: boolean; rejectUnauthorized: boolean };
 
@@ -146,8 +146,10 @@ function readNodes(node: ConfigNode | undefined, files: Files): JoinEntry[] {
   });
 }
 
+/** As `spec.node` of a Workload: with any other name a node could join, and no workload be on it. */
 function nodeNameProblem(text: string): string | undefined {
-  return isSpiffeSegment(text) ? undefined : `'${text}' is no node name: letters, digits, '.', '_' and '-'`;
+  const problem = dnsSubdomainProblem(text);
+  return problem === undefined ? undefined : `no node name: ${problem}`;
 }
 
 function readToken(item: ConfigNode, fields: Fields, files: Files): string {

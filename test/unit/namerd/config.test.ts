@@ -252,6 +252,16 @@ test('what anybody who reaches it may use is said aloud, unless it listens on lo
   }
 });
 
+test('a node is named as a workload can name it', () => {
+  const nodes = (name: string) =>
+    problems(
+      `storage: {kind: io.l5d.inMemory}\ninterfaces:\n- {kind: io.nodemesh.mesh, trustDomain: a, ca: {dir: ca}, nodes: [{name: "${name}", tokenFile: token}]}\n`,
+    );
+  assert.deepEqual(nodes('node-1.rack-2.example'), []);
+  for (const name of ['Node-1', 'node_1', '-a', 'a.', 'a'.repeat(300), ''])
+    assert.match(nodes(name).join('|'), /^[^|]*: no node name: [^|]*DNS-1123 subdomain[^|]*$/, name);
+});
+
 test('whatever the text, reading it ends in a configuration or in problems', () => {
   const words = fc.constantFrom(
     'storage',
