@@ -32,8 +32,13 @@ export interface Placement {
 export interface CertifierLimits {
   /** Certificates by node: a full node that starts needs one for each identity at once. */
   perNode: Rate;
-  /** Failed joins by address of the caller. */
+  /** Failed joins by address of the caller and node. */
   failedJoins: Rate;
+  /**
+   * Failed joins by address alone, whatever the node. Looser: pods and their node, or all nodes behind one
+   * translated address, are one caller here, and one of them must not easily use up the tries of all.
+   */
+  failedJoinsPerAddress: Rate;
   /** Requests that wait for their turn. */
   queue: number;
 }
@@ -41,6 +46,7 @@ export interface CertifierLimits {
 export const CERTIFIER_LIMITS: CertifierLimits = {
   perNode: { burst: 1000, perSecond: 20 },
   failedJoins: { burst: 10, perSecond: 0.2 },
+  failedJoinsPerAddress: { burst: 1000, perSecond: 20 },
   queue: 8192,
 };
 
@@ -65,15 +71,17 @@ export class Certifier {
   readonly #queue: IssueQueue;
   readonly #perNode: RateLimit;
   readonly #failedJoins: RateLimit;
+  readonly #failedJoinsPerAddress: RateLimit;
 
   constructor(options: CertifierOptions) {
-    const { perNode, failedJoins, queue } = options.limits ?? CERTIFIER_LIMITS;
+    const { perNode, failedJoins, failedJoinsPerAddress, queue } = options.limits ?? CERTIFIER_LIMITS;
     this.#options = options;
     this.trustDomain = options.trustDomain;
     this.authority = options.authority;
     this.#queue = new IssueQueue(queue);
     this.#perNode = new RateLimit(perNode, options.clock);
     this.#failedJoins = new RateLimit(failedJoins, options.clock);
+    this.#failedJoinsPerAddress = new RateLimit(failedJoinsPerAddress, options.clock);
   }
 
   /** Is this node still configured? One that was removed loses its standing at once. */
@@ -95,12 +103,18 @@ export class Certifier {
       !isSpiffeSegment(node)
     )
       throw new CaRefusal('NM_CA_BAD_REQUEST', "a join needs 'node', 'token' and 'csr', all text");
-    if (!this.#failedJoins.allows(from))
+    if (!this.#failedJoinsPerAddress.allows(from))
       throw new CaRefusal('NM_CA_RATE', `too many joins from ${from} have failed`);
+    // Names of nodes that do not exist are the caller's invention: no memory for them.
+    const known = this.knows(node);
+    const caller = `${from} ${node}`;
+    if (known && !this.#failedJoins.allows(caller))
+      throw new CaRefusal('NM_CA_RATE', `too many joins of node '${node}' from ${from} have failed`);
     try {
       this.#options.tokens.check(node, token);
     } catch (error) {
-      this.#failedJoins.take(from);
+      this.#failedJoinsPerAddress.take(from);
+      if (known) this.#failedJoins.take(caller);
       this.#options.log.warn({ err: error, node, from }, 'refused a join');
       throw error;
     }

@@ -135,6 +135,30 @@ test('an address that fails to join again and again has to wait, right token or 
   assert.ok(await join(TOKEN, 'bad'));
 });
 
+test('wrong tokens for one node do not keep another one behind the same address from joining', async () => {
+  const { subject } = certifier();
+  const join = (node: string, token: string) => subject.join({ node, token, csr }, 'gateway');
+  for (let i = 0; i < 10; i++) await assert.rejects(join('node-2', 'wrong'), refusal('NM_CA_TOKEN'));
+  await assert.rejects(join('node-2', 'wrong'), refusal('NM_CA_RATE', /'node-2' from gateway/));
+  for (let i = 0; i < 20; i++)
+    await assert.rejects(join(`made-up-${i}`, 'wrong'), refusal('NM_CA_NODE_UNKNOWN'));
+  assert.ok(await join('node-1', TOKEN));
+});
+
+test('an address that fails with one node after the other has to wait in the end', async () => {
+  const { subject, clock } = certifier({
+    limits: { ...CERTIFIER_LIMITS, failedJoinsPerAddress: { burst: 3, perSecond: 1 } },
+  });
+  const join = (node: string, token: string, from = 'bad') => subject.join({ node, token, csr }, from);
+  await assert.rejects(join('node-1', 'wrong'), refusal('NM_CA_TOKEN'));
+  await assert.rejects(join('node-2', 'wrong'), refusal('NM_CA_TOKEN'));
+  await assert.rejects(join('made-up', 'wrong'), refusal('NM_CA_NODE_UNKNOWN'));
+  await assert.rejects(join('node-1', TOKEN), refusal('NM_CA_RATE', /from bad/));
+  assert.ok(await join('node-1', TOKEN, 'good'));
+  clock.advance(1000);
+  assert.ok(await join('node-1', TOKEN));
+});
+
 test('one node can not take all of the authority, nor can all nodes take more than it has', async () => {
   const { subject } = certifier({
     limits: { ...CERTIFIER_LIMITS, perNode: { burst: 3, perSecond: 1 }, queue: 2 },
