@@ -15,6 +15,7 @@
  */
 
 import { type ChildProcess, execFile, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { createServer, isIPv6, type Server, Socket } from 'node:net';
@@ -212,7 +213,10 @@ export class NetnsLab {
 
   /** A bridge inside `ns`, with forwarding between the bridge and the namespace's other interfaces. */
   async bridge(ns: TestNetns, device: string, addresses: readonly string[]): Promise<void> {
-    await run('ip', ['-n', ns.name, 'link', 'add', device, 'type', 'bridge']);
+    // An address of its own: else the bridge takes the lowest of its ports', and a pod that comes later changes it
+    // under the neighbours that have learnt it.
+    const address = ['02', ...randomBytes(5).toString('hex').match(/../g)!].join(':');
+    await run('ip', ['-n', ns.name, 'link', 'add', device, 'address', address, 'type', 'bridge']);
     await run('ip', ['-n', ns.name, 'link', 'set', device, 'up']);
     for (const address of addresses) await ns.addAddress(device, address);
     setSysctlIn(ns.handle, 'net.ipv4.ip_forward', 1);
