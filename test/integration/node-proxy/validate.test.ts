@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { nodeProxy } from './processes.ts';
+import { nodeProxy } from '../../netns/node-proxy/processes.ts';
 
 const GOOD = `node: node-1
 trustDomain: mesh.test
