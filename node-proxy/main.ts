@@ -1,5 +1,7 @@
 /** The command line of node-proxy. */
 
+// First, before anything can make a worker.
+import './heap.ts';
 import { Command } from 'commander';
 import { MeshError } from '#base/errors.ts';
 import { NodeClient } from '#cni';
