@@ -20,7 +20,7 @@ export interface Options {
 
 const ALL: readonly string[] = ['requests', 'connections', 'bulk', 'paced', 'idle', 'cni'];
 
-export const USAGE = `usage: npm run bench -- l4 [--rounds N] [--quick] [--json FILE] [--workers N] [--peers-only] [--only KIND[,KIND]] [--no-pin]
+export const USAGE = `usage: npm run bench -- l4 [--rounds N] [--quick] [--json FILE] [--workers N] [--peers-only] [--only KIND[,KIND]] [--pin]
        npm run bench -- mesh-api [options of bench/mesh-api.ts]
 
 l4 compares direct connections, haproxy and nodemesh on this machine, in one run, interleaved.
@@ -30,7 +30,7 @@ l4 compares direct connections, haproxy and nodemesh on this machine, in one run
   --workers N    worker threads of each proxy, ours and haproxy's (default 1)
   --peers-only   without nodemesh
   --only KINDS   of requests, connections, bulk, paced, idle, cni (default all)
-  --no-pin       let the scheduler place load and proxies on any core`;
+  --pin          keep the load on one core and the proxies on the others`;
 
 /** Throws with a message for the user. */
 export function readOptions(args: string[]): Options {
@@ -43,7 +43,7 @@ export function readOptions(args: string[]): Options {
       workers: { type: 'string', default: '1' },
       'peers-only': { type: 'boolean', default: false },
       only: { type: 'string', default: ALL.join(',') },
-      'no-pin': { type: 'boolean', default: false },
+      pin: { type: 'boolean', default: false },
     },
   });
   const only = values.only.split(',');
@@ -56,7 +56,7 @@ export function readOptions(args: string[]): Options {
     workers: positive('--workers', values.workers),
     peersOnly: values['peers-only'],
     only: new Set(only),
-    pinned: !values['no-pin'],
+    pinned: values.pin,
   };
 }
 
