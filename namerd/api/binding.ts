@@ -3,6 +3,8 @@
  * snapshots: a change is a new value, never a mutation.
  */
 
+import type { ClientSettings, ServiceHttp } from './http/service.ts';
+
 /** One place that serves a bound name. */
 export interface Replica {
   /** Canonical `ip:port` (`[ip]:port` for IPv6) where the application listens. */
@@ -37,7 +39,14 @@ export type BoundTree =
   | { type: 'neg' }
   | { type: 'fail' }
   | { type: 'empty' }
-  | { type: 'leaf'; id: string; residual: string; replicas: ReplicaSet }
+  | {
+      type: 'leaf';
+      id: string;
+      residual: string;
+      replicas: ReplicaSet;
+      /** Of the service that the id means; undefined: the defaults. For HTTP only. */
+      client?: ClientSettings;
+    }
   | { type: 'union'; branches: readonly WeightedBranch[] };
 
 export interface WeightedBranch {
@@ -61,6 +70,8 @@ export type AddressState =
       /** Gateway API and Kubernetes `appProtocol`, or ''. */
       appProtocol: string;
       bound: NameState;
+      /** Undefined: nothing asks for HTTP, connections are only relayed. */
+      http?: ServiceHttp;
     }
   /** A workload's own address; `replica.address` is the address that was asked for. */
   | { target: 'workload'; replica: Replica }

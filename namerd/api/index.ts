@@ -8,6 +8,27 @@ export type {
   ReplicaSet,
   WeightedBranch,
 } from './binding.ts';
+export { DEFAULT_CLIENT_SETTINGS, DEFAULT_SERVICE_SETTINGS } from './http/defaults.ts';
+export type {
+  BalancerKind,
+  Classifier,
+  ClientSettings,
+  FieldMatch,
+  HashOn,
+  HttpProtocol,
+  Identifier,
+  NameValue,
+  PathChange,
+  RouteAction,
+  RouteBackend,
+  RouteFilter,
+  RouteMatch,
+  RouteRetry,
+  RouteTable,
+  ServiceHttp,
+  ServiceSettings,
+  WorkloadHttp,
+} from './http/service.ts';
 export { LineReader } from './line-reader.ts';
 export { clientLine, serverLine } from './line-shapes.ts';
 export { MeshClient, type MeshClientOptions, type MeshStatus } from './mesh-client.ts';
@@ -25,6 +46,7 @@ export type {
 export { BEAT_MS, MAX_LINE_BYTES, MAX_WATCHES, SILENCE_MS } from './mesh-protocol.ts';
 export type { NodeState, NodeWorkload, TrustState } from './node-state.ts';
 export type {
+  HeaderCondition,
   Policy,
   PolicyAction,
   PolicyRule,

@@ -26,7 +26,10 @@ export const MAX_WATCHES = 20_000;
 export interface WatchStates {
   /** Key: canonical `ip:port` of an original destination. */
   address: AddressState;
-  /** Key: a path such as `/svc/calc/division/http`. */
+  /**
+   * Key: a path such as `/svc/calc/division/http`; with a space and a dtab after it, that dtab is put behind the
+   * mesh's own (`l5d-dtab`), and system namers are out of its reach.
+   */
   name: NameState;
   /** Key: the node's own name; any other is refused. */
   node: NodeState;

@@ -1,5 +1,6 @@
 /** What a node proxy must know about its own node: one atomic snapshot, so that no policy arrives too late. */
 
+import type { WorkloadHttp } from './http/service.ts';
 import type { Policy, Transport } from './policy.ts';
 
 export interface NodeWorkload {
@@ -19,6 +20,8 @@ export interface NodeWorkload {
   /** The policies that apply here, in the order in which they are tried; each is in `policies` below. */
   policies: readonly string[];
   transport: Transport;
+  /** Undefined: nothing asks for HTTP here, bytes are only relayed. */
+  http?: WorkloadHttp;
 }
 
 export interface NodeState {

@@ -32,10 +32,33 @@ export interface SourceMatch {
   notIpBlocks?: readonly string[];
 }
 
+/**
+ * What is asked for. The HTTP fields fit requests only: for bytes that are not HTTP an ALLOW or AUDIT rule with
+ * such a field does not match, and a DENY rule matches by its other fields, so that both fail closed.
+ */
 export interface TargetMatch {
   /** Ports of the workload (after any service port mapping), 1 to 65535. */
   ports?: readonly number[];
   notPorts?: readonly number[];
+  /** Methods as in the request line, exact; for gRPC always POST. */
+  methods?: readonly string[];
+  notMethods?: readonly string[];
+  /** Paths without query, normalised: exact, `prefix*`, `*suffix`. For gRPC `/<service>/<method>`. */
+  paths?: readonly string[];
+  notPaths?: readonly string[];
+  /** Host or :authority without port, lower case: exact, `prefix*`, `*suffix`. */
+  hosts?: readonly string[];
+  notHosts?: readonly string[];
+  headers?: readonly HeaderCondition[];
+}
+
+/** One header. Without `values` and `notValues`: it must be there. */
+export interface HeaderCondition {
+  /** Lower case. */
+  name: string;
+  /** Exact, `prefix*`, `*suffix`, `*`. */
+  values?: readonly string[];
+  notValues?: readonly string[];
 }
 
 /** What a workload does with plaintext from callers outside the mesh. */
