@@ -1,8 +1,8 @@
 /** A pod of this node as a worker sees it: who it is, where its netns is, what may reach it. */
 
+import type { Authorizer } from '../authorize/index.ts';
 import type { Netns, NetnsHandle } from '../kernel/index.ts';
 import { ConnectionRefused, type Reason } from './failure.ts';
-import type { Authorizer } from './inbound/authorize.ts';
 
 export interface PodIdentity {
   /** `dev:inode` of the pod's network namespace: stable for its life. */

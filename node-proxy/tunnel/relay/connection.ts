@@ -6,9 +6,9 @@
  *        └── refused, or broken off while connecting ──┘
  */
 
+import type { Authorizer, Caller, Decision } from '../../authorize/index.ts';
 import type { Endpoint } from '../../balance/index.ts';
 import { ConnectionRefused, type Reason } from '../failure.ts';
-import type { Authorizer, Caller, Decision } from '../inbound/authorize.ts';
 import type { Direction, LocalPod, OpenConnection } from '../local-pod.ts';
 import type { AccessEntry, Edge, EdgeTable, FlowLabels } from './flow.ts';
 import { Relay, type RelayEnd, type RelayMeter } from './relay.ts';

@@ -3,11 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Policy, PolicyRule, Transport } from '#api';
 import { ipBytes } from '#base/net.ts';
-import {
-  Authorizer,
-  type Caller,
-  PolicyUnreadable,
-} from '../../../../node-proxy/tunnel/inbound/authorize.ts';
+import { Authorizer, type Caller, PolicyUnreadable } from '../../../../node-proxy/authorize/index.ts';
 
 const OPEN: Transport = { mode: 'permissive', ports: {} };
 const fanboy: Caller = caller('spiffe://demo/ns/calc/sa/mathfanboy', '10.1.0.2', 80);
