@@ -23,4 +23,11 @@ export {
   showResource,
   type WorkloadResource,
 } from './resource.ts';
+export type {
+  RouteDocument,
+  RouteDocumentBackend,
+  RouteDocumentRule,
+  RouteParent,
+} from './routes/route-document.ts';
 export { errorStatus, type ObjectStatus, type StatusState, sortStatus } from './status.ts';
+export type { ServerSettings, TrafficDocument } from './traffic/traffic-document.ts';
