@@ -1,10 +1,22 @@
 /** Where an original destination leads, compiled for the data path. */
 
-import type { AddressState } from '#api';
+import type { AddressState, NameState, ServiceHttp } from '#api';
 import { compileTree, type EndpointTable, NamePicker, ReplicaPicker } from '../balance/index.ts';
 
 export type Target =
-  | { kind: 'service'; service: string; name: string; picker: NamePicker }
+  | {
+      kind: 'service';
+      /** `<namespace>/<service>` */
+      service: string;
+      /** `/svc/<namespace>/<service>/<port>` */
+      name: string;
+      /** For connections; requests have pickers of their own. */
+      picker: NamePicker;
+      /** Undefined: nothing asks for HTTP. */
+      http?: ServiceHttp;
+      /** What the name is bound to, as namerd said it. */
+      bound: NameState;
+    }
   | { kind: 'workload'; picker: NamePicker }
   | { kind: 'foreign' }
   | { kind: 'refused'; reason: 'unserved_port' | 'binding_failed'; message: string };
@@ -28,18 +40,23 @@ export function compileTarget(state: AddressState, table: EndpointTable): Target
           : new NamePicker([{ weight: 1, picker: new ReplicaPicker(state.replica.workload, [endpoint]) }]);
       return { kind: 'workload', picker };
     }
-    case 'service': {
-      const service = `${state.namespace}/${state.service}`;
-      if (state.bound.state === 'failed') {
-        return {
-          kind: 'refused',
-          reason: 'binding_failed',
-          message: `${state.name}: ${state.bound.message}`,
-        };
-      }
-      return { kind: 'service', service, name: state.name, picker: compileTree(state.bound.tree, table) };
-    }
+    case 'service':
+      return compileService(state, table);
   }
+}
+
+function compileService(state: Extract<AddressState, { target: 'service' }>, table: EndpointTable): Target {
+  const { namespace, name, bound, http } = state;
+  const service = `${namespace}/${state.service}`;
+  if (bound.state === 'bound') {
+    const picker = compileTree(bound.tree, table);
+    return { kind: 'service', service, name, picker, bound, ...(http === undefined ? {} : { http }) };
+  }
+  if (http === undefined)
+    return { kind: 'refused', reason: 'binding_failed', message: `${name}: ${bound.message}` };
+  // Routes may lead elsewhere than the service's own name.
+  const picker = new NamePicker([{ weight: 1, none: 'binding_failed' }]);
+  return { kind: 'service', service, name, picker, bound, http };
 }
 
 export function releaseTarget(target: Target, table: EndpointTable): void {

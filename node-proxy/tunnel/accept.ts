@@ -7,13 +7,23 @@ import { ConnectionRefused } from './failure.ts';
 import type { TunnelLimits } from './limits.ts';
 import type { Direction, LocalPod } from './local-pod.ts';
 
-/** For listeners: read nothing yet, keep half-closes, notice peers that vanished (ztunnel: 180 s). */
+/** A peer that vanished is noticed after this much silence (ztunnel: 180 s). */
+export const KEEP_ALIVE_MS = 180_000;
+
+/** How a socket's bytes are read into one buffer for all reads: `onread` of `net.Socket`. */
+export interface SocketReader {
+  buffer: Uint8Array;
+  /** @returns false to stop reading until `resume()`. */
+  callback(bytes: number, buffer: Uint8Array): boolean;
+}
+
+/** For listeners: read nothing yet, keep half-closes. */
 export const LISTENER_OPTIONS = {
   pauseOnConnect: true,
   allowHalfOpen: true,
   noDelay: true,
   keepAlive: true,
-  keepAliveInitialDelay: 180_000,
+  keepAliveInitialDelay: KEEP_ALIVE_MS,
 } as const;
 
 /**
@@ -29,10 +39,16 @@ export function admit(pod: LocalPod, direction: Direction, { connectionsPerPod }
   );
 }
 
-/** Where a captured connection wanted to go. The descriptor is Node's own; there is no public way to it. */
-export function originalOf(socket: Socket): Endpoint | undefined {
+/** A socket's descriptor: Node's own, there is no public way to it. Undefined once it is closed. */
+export function fdOf(socket: Socket): number | undefined {
   const fd = (socket as unknown as { _handle: { fd: number } | null })._handle?.fd;
-  if (fd === undefined || fd < 0) return undefined;
+  return fd === undefined || fd < 0 ? undefined : fd;
+}
+
+/** Where a captured connection wanted to go. */
+export function originalOf(socket: Socket): Endpoint | undefined {
+  const fd = fdOf(socket);
+  if (fd === undefined) return undefined;
   return originalDestination(fd, socket.remoteFamily === 'IPv6' && !isMapped(socket.remoteAddress) ? 6 : 4);
 }
 

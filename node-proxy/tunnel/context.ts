@@ -3,6 +3,7 @@
 import type { Clock } from '#base/clock.ts';
 import type { Resolver } from '../resolve/index.ts';
 import type { Credentials } from './hbone/credentials.ts';
+import type { HandOver, HttpHooks } from './layer7.ts';
 import type { TunnelLimits } from './limits.ts';
 import type { LocalPod } from './local-pod.ts';
 import type { ConnectionHost } from './relay/connection.ts';
@@ -19,4 +20,8 @@ export interface WorkerContext extends ConnectionHost {
   draining: boolean;
   /** What happens to a connection whose destination namerd could not name in time. */
   whenUnresolved: 'refuse' | 'passthrough';
+  /** In tunnel workers: where connections go that ask for HTTP. */
+  handOver?: HandOver;
+  /** In policy workers: who understands HTTP. */
+  http?: HttpHooks;
 }

@@ -2,6 +2,7 @@
 
 import { Socket } from 'node:net';
 import { closeFd, connectingSocketIn, type Netns } from '../kernel/index.ts';
+import { KEEP_ALIVE_MS, type SocketReader } from './accept.ts';
 import { ConnectionRefused, refusalOf } from './failure.ts';
 import { PROXY_MARK } from './hbone/wire.ts';
 
@@ -12,11 +13,11 @@ export interface DialTarget {
   source?: { ip: string; port?: number };
 }
 
-/** ztunnel's: a peer that vanished is noticed after 3 minutes of silence. */
-const KEEP_ALIVE_MS = 180_000;
-
-/** A socket that is connecting; its events tell the rest. @throws ConnectionRefused when it can't be made. */
-export function startDial(netns: Netns, { ip, port, source }: DialTarget): Socket {
+/**
+ * A socket that is connecting, paused; its events tell the rest.
+ * @throws ConnectionRefused when it can't be made.
+ */
+export function startDial(netns: Netns, { ip, port, source }: DialTarget, reader?: SocketReader): Socket {
   const family = ip.includes(':') ? 6 : 4;
   // A source of the other family can't be kept: the application then sees the pod's own address.
   const keep = source !== undefined && source.ip.includes(':') === (family === 6) && source.ip !== ip;
@@ -32,7 +33,8 @@ export function startDial(netns: Netns, { ip, port, source }: DialTarget): Socke
   }
   let socket: Socket;
   try {
-    socket = new Socket({ fd, allowHalfOpen: true });
+    const options = { fd, allowHalfOpen: true, ...(reader === undefined ? {} : { onread: reader }) };
+    socket = new Socket(options as ConstructorParameters<typeof Socket>[0]);
   } catch (error) {
     closeFd(fd);
     throw refusalOf(error, `a socket to ${ip}:${port}`);
@@ -46,9 +48,14 @@ export function startDial(netns: Netns, { ip, port, source }: DialTarget): Socke
 }
 
 /** As {@link startDial}; resolves when connected. */
-export function dial(netns: Netns, target: DialTarget, timeoutMs: number): Promise<Socket> {
+export function dial(
+  netns: Netns,
+  target: DialTarget,
+  timeoutMs: number,
+  reader?: SocketReader,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = startDial(netns, target);
+    const socket = startDial(netns, target, reader);
     const where = `${target.ip}:${target.port}`;
     const timer = setTimeout(() => {
       reject(new ConnectionRefused('connect_timeout', `${where} did not answer in ${timeoutMs} ms`));

@@ -30,6 +30,10 @@ const REASONS = {
   stream_limit: ['client', 'Too many streams on one tunnel.'],
   peer_error: ['mesh', "The peer's proxy answered with an error."],
   tunnel_gone: ['mesh', "The peer's proxy closed the tunnel; a new one is made."],
+  no_policy_worker: [
+    'mesh',
+    'The destination asks for HTTP, and no policy worker took the connection in time: see the log for why it died.',
+  ],
   draining: ['mesh', 'This proxy is shutting down.'],
   unenrolled: ['mesh', 'The pod has left the mesh.'],
 } as const satisfies Record<string, readonly [Culprit, string]>;

@@ -1,5 +1,6 @@
 /** A pod of this node as a worker sees it: who it is, where its netns is, what may reach it. */
 
+import type { WorkloadHttp } from '#api';
 import type { Authorizer } from '../authorize/index.ts';
 import type { Netns, NetnsHandle } from '../kernel/index.ts';
 import { ConnectionRefused, type Reason } from './failure.ts';
@@ -30,15 +31,18 @@ export class LocalPod {
   readonly who: PodIdentity;
   /** Replaced as a whole when policies change. */
   authorizer: Authorizer;
+  /** What is done with HTTP that arrives here; undefined: bytes are only relayed. */
+  http: WorkloadHttp | undefined;
   readonly #netns: NetnsHandle;
   readonly #open = { inbound: new Set<OpenConnection>(), outbound: new Set<OpenConnection>() };
   #retired = false;
 
   /** @param netns this object's own, closed by {@link LocalPod.retire}. */
-  constructor(who: PodIdentity, netns: NetnsHandle, authorizer: Authorizer) {
+  constructor(who: PodIdentity, netns: NetnsHandle, authorizer: Authorizer, http?: WorkloadHttp) {
     this.who = who;
     this.#netns = netns;
     this.authorizer = authorizer;
+    this.http = http;
   }
 
   /** @throws ConnectionRefused once the pod has left: its descriptor may be another pod's by now. */

@@ -1,62 +1,43 @@
 /**
- * Port 15001: connections that a pod opens. Original destination → whose is it → pick an endpoint → connect
- * (in-process, tunnel or plain) → relay. A failed connect is tried on other endpoints: no byte was sent yet.
+ * Port 15001: connections that a pod opens. Original destination → whose is it → does it ask for HTTP? → pick an
+ * endpoint → connect → relay. A failed connect is tried on other endpoints: no byte was sent yet.
  */
 
-import { createServer, type Server, type Socket } from 'node:net';
-import { canonicalIp, formatEndpoint } from '#base/net.ts';
+import { formatEndpoint } from '#base/net.ts';
 import type { Endpoint, NoEndpoint } from '../balance/index.ts';
 import type { Target } from '../resolve/index.ts';
-import { admit, LISTENER_OPTIONS, originalOf } from './accept.ts';
+import { admit } from './accept.ts';
+import { Connector } from './connector.ts';
 import type { WorkerContext } from './context.ts';
-import { dial, startDial } from './dial.ts';
+import { dial } from './dial.ts';
 import { ConnectionRefused, refusalOf } from './failure.ts';
-import { Tunnel } from './hbone/tunnel.ts';
-import { TunnelPool } from './hbone/tunnel-pool.ts';
-import { connectHeaders, formatBaggage, formatForwarded, HBONE_PORT, OUTBOUND_PORT } from './hbone/wire.ts';
-import { enter } from './inbound/enter.ts';
+import { OUTBOUND_PORT } from './hbone/wire.ts';
+import { callHttp } from './inbound/http-call.ts';
+import type { Incoming } from './incoming.ts';
 import type { LocalPod } from './local-pod.ts';
 import { Connection } from './relay/connection.ts';
 import type { FlowLabels } from './relay/flow.ts';
-import { resetSocket, type Side, SocketSide } from './relay/side.ts';
+import { type Side, sideOf } from './relay/side.ts';
 
-export class OutboundServer {
-  readonly server: Server;
-  readonly pool: TunnelPool;
+type Balanced = Extract<Target, { kind: 'service' | 'workload' }>;
+
+export class Outbound {
+  readonly connector: Connector;
   readonly #pod: LocalPod;
   readonly #context: WorkerContext;
-  readonly #baggage: string;
 
   constructor(pod: LocalPod, context: WorkerContext) {
-    const { limits } = context;
     this.#pod = pod;
     this.#context = context;
-    this.#baggage = formatBaggage(pod.who.namespace, pod.who.name);
-    this.pool = new TunnelPool({
-      tunnelsPerPeer: limits.tunnelsPerPeer,
-      waiting: limits.waitingPerPeer,
-      connectTimeoutMs: limits.connectTimeoutMs,
-    });
-    this.server = createServer(LISTENER_OPTIONS, socket => {
-      void this.#accept(socket);
-    });
+    this.connector = new Connector(pod, context);
   }
 
-  async #accept(socket: Socket): Promise<void> {
-    const pod = this.#pod;
-    const sourceIp = pod.ownAddress(canonicalIp(socket.remoteAddress ?? '') ?? '');
-    const sourcePort = socket.remotePort ?? 0;
-    const original = originalOf(socket);
+  async receive(incoming: Incoming): Promise<void> {
+    const { original } = incoming;
     const destination = original === undefined ? '' : formatEndpoint(original.ip, original.port);
-    const connection = new Connection(this.#context, {
-      direction: 'outbound',
-      pod,
-      source: formatEndpoint(sourceIp, sourcePort),
-      destination,
-    });
-    const labels = emptyLabels(pod);
+    const connection = this.#begin(incoming, destination);
     try {
-      admit(pod, 'outbound', this.#context.limits);
+      admit(this.#pod, 'outbound', this.#context.limits);
       if (original === undefined || this.#isOwn(original.ip, original.port)) {
         throw new ConnectionRefused(
           'no_original_destination',
@@ -67,32 +48,78 @@ export class OutboundServer {
       connection.mustGoOn();
       if (target.kind === 'refused')
         throw new ConnectionRefused(target.reason, `${destination}: ${target.message}`);
-      if (target.kind === 'service') labels.destinationService = target.service;
       if (target.kind === 'foreign') {
-        labels.security = 'plaintext';
+        connection.labels.security = 'plaintext';
         connection.attempts = 1;
-        const { ip, port } = original;
-        const upstream = await dial(pod.netns, { ip, port }, this.#context.limits.connectTimeoutMs);
-        connection.establish(new SocketSide(socket), new SocketSide(upstream), labels);
+        const upstream = await dial(this.#pod.netns, original, this.#context.limits.connectTimeoutMs);
+        connection.establish(sideOf(incoming.open()), sideOf(upstream));
         return;
       }
-      await this.#balance(target, socket, sourceIp, sourcePort, connection, labels);
+      if (target.kind === 'service' && target.http !== undefined)
+        return this.#asHttp(target, incoming, destination, connection);
+      await this.#balance(target, connection, incoming, undefined);
     } catch (error) {
-      connection.refused(refusalOf(error, 'outbound'), labels);
-      resetSocket(socket);
+      connection.refused(refusalOf(error, 'outbound'));
+      incoming.reset();
     }
   }
 
-  /** Tries endpoints until one accepts; only failures that promise an untouched connection are tried again. */
-  async #balance(
-    target: Extract<Target, { kind: 'service' | 'workload' }>,
-    socket: Socket,
-    sourceIp: string,
-    sourcePort: number,
+  #begin({ source }: Incoming, destination: string): Connection {
+    const pod = this.#pod;
+    return new Connection(this.#context, {
+      direction: 'outbound',
+      pod,
+      source: { ip: pod.ownAddress(source.ip), port: source.port },
+      destination,
+      labels: emptyLabels(pod),
+    });
+  }
+
+  /** The service asks for HTTP: for who understands it, here or in another thread. */
+  #asHttp(
+    target: Extract<Target, { kind: 'service' }>,
+    incoming: Incoming,
+    destination: string,
     connection: Connection,
-    labels: FlowLabels,
+  ): void {
+    const { http } = this.#context;
+    const pod = this.#pod;
+    if (http === undefined) return this.#handOver(incoming, connection);
+    connection.handedOver();
+    http.outbound({
+      pod,
+      source: connection.source,
+      destination,
+      target,
+      connector: this.connector,
+      open: reader => incoming.open(reader),
+      relay: client => void this.#relay(target, incoming, destination, client),
+    });
+  }
+
+  /** After all bytes only: what was read already the client delivers first. */
+  async #relay(target: Balanced, incoming: Incoming, destination: string, client: Side): Promise<void> {
+    const connection = this.#begin(incoming, destination);
+    try {
+      await this.#balance(target, connection, incoming, client);
+    } catch (error) {
+      connection.refused(refusalOf(error, 'outbound'));
+      client.reset();
+    }
+  }
+
+  /**
+   * Tries endpoints until one accepts; only failures that promise an untouched connection are tried again.
+   * @param client what to read from, if it was opened already.
+   */
+  async #balance(
+    target: Balanced,
+    connection: Connection,
+    incoming: Incoming,
+    client: Side | undefined,
   ): Promise<void> {
     const { clock, random, limits } = this.#context;
+    if (target.kind === 'service') connection.labels.destinationService = target.service;
     const branch = target.picker.pick(random);
     if ('none' in branch) throw new ConnectionRefused(branch.none, NOTHING[branch.none]);
     const tried: Endpoint[] = [];
@@ -101,15 +128,16 @@ export class OutboundServer {
       const startMs = clock.monotonic();
       const endpoint = branch.picker.pick(tried, startMs, random);
       if (endpoint === undefined) break;
+      if (this.connector.local(endpoint)?.http !== undefined)
+        return this.#intoHttpPod(endpoint, connection, incoming, client);
       tried.push(endpoint);
       connection.attempts = tried.length;
       endpoint.accrual.trying(startMs);
-      describe(endpoint, labels);
       try {
-        const upstream = await this.#connect(endpoint, sourceIp, sourcePort, connection, labels);
+        const upstream = sideOf(await this.connector.connect(endpoint, connection));
         const nowMs = clock.monotonic();
         endpoint.connected(nowMs - startMs, nowMs);
-        connection.establish(new SocketSide(socket), upstream, labels, endpoint);
+        connection.establish(client ?? sideOf(incoming.open()), upstream, endpoint);
         return;
       } catch (error) {
         last = refusalOf(error, endpoint.replica.address);
@@ -117,6 +145,44 @@ export class OutboundServer {
       }
     }
     throw last ?? new ConnectionRefused('no_endpoints', NOTHING.no_endpoints);
+  }
+
+  /** A pod of this node that asks for HTTP: the connection goes in by its door for that. */
+  #intoHttpPod(
+    endpoint: Endpoint,
+    connection: Connection,
+    incoming: Incoming,
+    client: Side | undefined,
+  ): void {
+    const { http } = this.#context;
+    const pod = this.connector.local(endpoint) as LocalPod;
+    this.connector.checkIdentity(endpoint, pod);
+    if (http === undefined) return this.#handOver(incoming, connection);
+    const { who } = this.#pod;
+    const { source, labels, start } = connection;
+    labels.reporter = 'both';
+    labels.security = 'same_node';
+    labels.destinationWorkload = pod.who.workload;
+    labels.destinationIdentity = pod.who.identity;
+    connection.handedOver();
+    callHttp(http, {
+      pod,
+      caller: { identity: who.identity, namespace: who.namespace, workload: who.workload, ip: source.ip },
+      ip: endpoint.ip,
+      port: endpoint.port,
+      connection: () => new Connection(this.#context, start),
+      open: reader => client ?? incoming.open(reader),
+      accepted: () => {},
+      reset: () => (client === undefined ? incoming.reset() : client.reset()),
+    });
+  }
+
+  #handOver(incoming: Incoming, connection: Connection): void {
+    const { handOver } = this.#context;
+    if (handOver === undefined)
+      throw new ConnectionRefused('no_policy_worker', 'nobody here understands HTTP');
+    connection.handedOver();
+    incoming.handOver(handOver, 'outbound', this.#pod.who.id);
   }
 
   /** Says to the endpoint's record what happened. @returns whether another endpoint may be tried. */
@@ -144,67 +210,6 @@ export class OutboundServer {
     }
   }
 
-  async #connect(
-    endpoint: Endpoint,
-    sourceIp: string,
-    sourcePort: number,
-    connection: Connection,
-    labels: FlowLabels,
-  ): Promise<Side> {
-    const pod = this.#pod;
-    const { ip, port, replica } = endpoint;
-    const { localPods, limits } = this.#context;
-    const local = localPods.get(ip);
-    connection.mustGoOn();
-    if (local !== undefined) {
-      if (replica.identity !== '' && replica.identity !== local.who.identity) {
-        throw new ConnectionRefused(
-          'wrong_identity',
-          `expected ${replica.identity} at ${ip}, there is ${local.who.identity}`,
-        );
-      }
-      labels.security = 'same_node';
-      labels.reporter = 'both';
-      labels.destinationWorkload = local.who.workload;
-      labels.destinationIdentity = local.who.identity;
-      const { identity, namespace } = pod.who;
-      return enter(local, { identity, namespace, ip: sourceIp }, ip, port, connection, limits);
-    }
-    labels.reporter = 'source';
-    if (!replica.hbone) {
-      labels.security = 'plaintext';
-      return new SocketSide(await dial(pod.netns, { ip, port }, limits.connectTimeoutMs));
-    }
-    labels.security = 'mutual_tls';
-    const headers = connectHeaders(
-      formatEndpoint(ip, port),
-      this.#baggage,
-      formatForwarded(sourceIp, sourcePort),
-    );
-    return this.pool.open(endpoint.peerKey, headers, () => this.#tunnel(endpoint));
-  }
-
-  #tunnel(endpoint: Endpoint): Tunnel {
-    const { clock, credentials, limits } = this.#context;
-    const { netns, who } = this.#pod;
-    const { peerKey, replica, ip } = endpoint;
-    const context = credentials.context(who.identity, clock.now());
-    if (context === undefined)
-      throw new ConnectionRefused('no_certificate', `${who.identity} has no valid certificate`);
-    if (replica.identity === '')
-      throw new ConnectionRefused('wrong_identity', `${replica.address} has no identity`);
-    return new Tunnel({
-      socket: startDial(netns, { ip, port: HBONE_PORT }),
-      context,
-      expected: replica.identity,
-      clock,
-      maxStreams: limits.streamsPerTunnel,
-      idleMs: limits.idleTunnelMs,
-      onRetired: tunnel => this.pool.forget(peerKey, tunnel),
-      onClosed: tunnel => this.pool.closed(tunnel),
-    });
-  }
-
   async #resolve(destination: string): Promise<Target> {
     const target = await this.#context.resolver.resolve(destination);
     if (target !== undefined) return target;
@@ -226,11 +231,6 @@ const NOTHING: Record<NoEndpoint, string> = {
   binding_failed: 'the replica set could not be found out',
   exhausted: 'every endpoint was tried',
 };
-
-function describe({ replica }: Endpoint, labels: FlowLabels): void {
-  labels.destinationWorkload = replica.workload;
-  labels.destinationIdentity = replica.identity;
-}
 
 function emptyLabels({ who }: LocalPod): FlowLabels {
   return {

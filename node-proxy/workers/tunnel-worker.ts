@@ -10,13 +10,7 @@ import { closeFd } from '../kernel/index.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { EdgeCounters } from '../observe/edge-counters.ts';
 import { Resolver } from '../resolve/index.ts';
-import {
-  type AccessEntry,
-  Credentials,
-  PodListeners,
-  type Reason,
-  type WorkerContext,
-} from '../tunnel/index.ts';
+import { type AccessEntry, Credentials, PodDoors, type Reason, type WorkerContext } from '../tunnel/index.ts';
 import type { FromWorker, ToWorker, WorkerReport, WorkerStart } from './messages.ts';
 import { PodTable } from './pod-table.ts';
 import { describeBindings } from './report.ts';
@@ -32,7 +26,7 @@ export class TunnelWorker {
   readonly #edges = new EdgeCounters();
   readonly #endpoints: EndpointTable;
   readonly #pods: PodTable;
-  readonly #served = new Map<string, PodListeners>();
+  readonly #served = new Map<string, PodDoors>();
   readonly #accessLog: AccessLog | undefined;
   readonly #context: WorkerContext;
 
@@ -156,7 +150,9 @@ export class TunnelWorker {
     const pod = this.#pods.get(id);
     try {
       if (pod === undefined) throw new Error(`pod ${id} was not announced before it was to be served`);
-      this.#served.set(id, new PodListeners(pod, fds, this.#context));
+      const doors = new PodDoors(pod, this.#context);
+      doors.listen(fds);
+      this.#served.set(id, doors);
       this.#send({ type: 'serving', pod: id });
     } catch (error) {
       for (const fd of Object.values(fds)) closeFd(fd);

@@ -5,9 +5,10 @@
 
 import type { TLSSocket } from 'node:tls';
 import type { Timer } from '#base/clock.ts';
-import { canonicalIp, formatEndpoint } from '#base/net.ts';
+import { canonicalIp } from '#base/net.ts';
 import {
   type ConnectionEvents,
+  H2Code,
   H2Connection,
   type H2Stream,
   type Header,
@@ -17,11 +18,12 @@ import {
 import { admit } from '../accept.ts';
 import type { WorkerContext } from '../context.ts';
 import { ConnectionRefused, type Reason, refusalOf } from '../failure.ts';
-import { enter } from '../inbound/enter.ts';
+import { enter, type InboundCaller } from '../inbound/enter.ts';
+import { callHttp } from '../inbound/http-call.ts';
 import type { LocalPod } from '../local-pod.ts';
-import { Connection } from '../relay/connection.ts';
+import { Connection, type ConnectionStart } from '../relay/connection.ts';
 import type { FlowLabels } from '../relay/flow.ts';
-import { StreamSide } from '../relay/side.ts';
+import { resetSocket, StreamSide, sideOf } from '../relay/side.ts';
 import { bindTransport } from './tls-transport.ts';
 import {
   CLOSE_WITHIN_MS,
@@ -122,33 +124,62 @@ export class InboundTunnel implements ConnectionEvents {
   ): Promise<void> {
     const { pod, context, identity, namespace, tls } = this.#options;
     const authority = headerOf(headers, ':authority');
-    const connection = new Connection(context, {
-      direction: 'inbound',
-      pod,
-      source: formatEndpoint(this.#sourceIp, tls.remotePort ?? 0),
-      destination: authority,
-    });
     const workload = workloadOfBaggage(headerOf(headers, 'baggage'));
     // The identity is proven, the workload's name is only claimed: it must at least be of that namespace.
     const claimed = workload.startsWith(`${namespace}/`) ? workload : '';
-    const labels = inboundLabels(pod, identity, claimed);
+    const start: ConnectionStart = {
+      direction: 'inbound',
+      pod,
+      source: { ip: this.#sourceIp, port: tls.remotePort ?? 0 },
+      destination: authority,
+      labels: inboundLabels(pod, identity, claimed),
+    };
+    const connection = new Connection(context, start);
     try {
       admit(pod, 'inbound', context.limits);
       const port = this.#targetPort(headers, authority, endStream);
+      const caller = { identity, namespace, workload: claimed, ip: this.#sourceIp };
+      if (pod.http !== undefined) {
+        connection.handedOver();
+        return this.#asHttp(stream, side, caller, port, start);
+      }
       connection.attempts = 1;
-      const caller = { identity, namespace, ip: this.#sourceIp };
       const app = await enter(pod, caller, this.#localIp, port, connection, context.limits);
       if (stream.closed) {
-        app.reset();
+        resetSocket(app);
         throw new ConnectionRefused('tunnel_gone', 'the client gave up while the application was connected');
       }
       stream.respond(STATUS_200);
-      connection.establish(side, app, labels);
+      connection.establish(side, sideOf(app));
     } catch (error) {
       const refusal = refusalOf(error, 'inbound');
-      connection.refused(refusal, labels);
-      if (!stream.closed) stream.respond([[':status', STATUS[refusal.reason] ?? '503']], true);
+      connection.refused(refusal);
+      answerRefused(stream, refusal);
     }
+  }
+
+  #asHttp(
+    stream: H2Stream,
+    side: StreamSide,
+    caller: InboundCaller,
+    port: number,
+    start: ConnectionStart,
+  ): void {
+    const { pod, context } = this.#options;
+    // A tunnel from before the pod asked for HTTP: the peer comes again, with a tunnel to who understands it.
+    if (context.http === undefined) return stream.reset(H2Code.REFUSED_STREAM);
+    callHttp(context.http, {
+      pod,
+      caller,
+      ip: this.#localIp,
+      port,
+      connection: () => new Connection(context, start),
+      open: () => side,
+      accepted: () => {
+        if (!stream.closed) stream.respond(STATUS_200);
+      },
+      reset: error => answerRefused(stream, refusalOf(error, 'inbound')),
+    });
   }
 
   /** The target is always this pod, on the address the tunnel came to; the authority chooses only the port. */
@@ -173,6 +204,10 @@ export class InboundTunnel implements ConnectionEvents {
     this.#pongDue?.cancel();
     this.#options.onClosed();
   }
+}
+
+function answerRefused(stream: H2Stream, { reason }: ConnectionRefused): void {
+  if (!stream.closed) stream.respond([[':status', STATUS[reason] ?? '503']], true);
 }
 
 /** As ztunnel answers: 400 malformed, 401 refused by policy, 503 no application. */

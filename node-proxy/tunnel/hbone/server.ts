@@ -1,5 +1,5 @@
 /**
- * Port 15008: TLS with the certificate of the pod whose netns accepted, the peer's identity checked; then it is
+ * HBONE, server side: TLS with the certificate of the pod whose netns accepted, the peer's identity checked; then it is
  * an InboundTunnel's.
  */
 
@@ -16,7 +16,8 @@ import { TLS_OPTIONS } from './wire.ts';
 const { minVersion, maxVersion, ciphers, ecdhCurve, ALPNProtocols } = TLS_OPTIONS;
 
 export class HboneServer {
-  readonly server: Server;
+  /** Listens on nothing: who has a connection gives it to {@link HboneServer.receive}. */
+  readonly #server: Server;
   readonly #pod: LocalPod;
   readonly #context: WorkerContext;
   readonly #tunnels = new Set<InboundTunnel>();
@@ -29,7 +30,7 @@ export class HboneServer {
   constructor(pod: LocalPod, context: WorkerContext, material: ServerMaterial) {
     this.#pod = pod;
     this.#context = context;
-    this.server = createServer({
+    this.#server = createServer({
       ...material,
       minVersion,
       maxVersion,
@@ -42,9 +43,8 @@ export class HboneServer {
       handshakeTimeout: context.limits.handshakeTimeoutMs,
       noDelay: true,
     });
-    this.server.on('connection', (socket: Socket) => this.#begin(socket));
-    this.server.on('secureConnection', (tls: TLSSocket) => this.#accept(tls));
-    this.server.on('tlsClientError', (_error: Error, tls: TLSSocket) => {
+    this.#server.on('secureConnection', (tls: TLSSocket) => this.#accept(tls));
+    this.#server.on('tlsClientError', (_error: Error, tls: TLSSocket) => {
       this.#refuse('tls_failure');
       // Node only announces a handshake's time-out and leaves the socket open.
       tls.destroy();
@@ -58,14 +58,19 @@ export class HboneServer {
   /** New handshakes use it. Tunnels are renewed too: their streams finish, new ones need the new roots. */
   renew(material: ServerMaterial, rootsChanged: boolean): void {
     const context = { ...material, minVersion, maxVersion, ciphers, ecdhCurve };
-    this.server.setSecureContext(context as ServerMaterial);
-    if (rootsChanged) for (const tunnel of this.#tunnels) tunnel.drain();
+    this.#server.setSecureContext(context as ServerMaterial);
+    if (rootsChanged) this.drainTunnels();
+  }
+
+  /** GOAWAY on every tunnel there is; new ones may come. */
+  drainTunnels(): void {
+    for (const tunnel of this.#tunnels) tunnel.drain();
   }
 
   /** GOAWAY on every tunnel: streams finish, new ones go elsewhere. */
   drain(): void {
     this.#draining = true;
-    for (const tunnel of this.#tunnels) tunnel.drain();
+    this.drainTunnels();
   }
 
   destroy(): void {
@@ -74,7 +79,7 @@ export class HboneServer {
   }
 
   /** Half handshakes must not pile up behind their deadline, and one address must not take all places. */
-  #begin(socket: Socket): void {
+  receive(socket: Socket): void {
     const { handshakesPerPod } = this.#context.limits;
     const ip = socket.remoteAddress ?? '';
     const key = `${ip} ${socket.remotePort}`;
@@ -87,8 +92,10 @@ export class HboneServer {
       fair &&
       this.#handshakes.size <= handshakesPerPod &&
       this.#tunnels.size < this.#context.limits.inboundTunnelsPerPod
-    )
+    ) {
+      this.#server.emit('connection', socket);
       return;
+    }
     this.#refuse('connection_limit');
     socket.resetAndDestroy();
   }

@@ -4,28 +4,45 @@
  * source.
  */
 
+import type { Socket } from 'node:net';
 import { ipBytes } from '#base/net.ts';
-import { admit } from '../accept.ts';
+import type { Caller } from '../../authorize/index.ts';
+import { admit, type SocketReader } from '../accept.ts';
 import { dial } from '../dial.ts';
 import { ConnectionRefused } from '../failure.ts';
 import { OWN_PORTS } from '../hbone/wire.ts';
 import type { TunnelLimits } from '../limits.ts';
 import type { LocalPod } from '../local-pod.ts';
-import type { Connection } from '../relay/connection.ts';
-import { SocketSide } from '../relay/side.ts';
+import { resetSocket } from '../relay/side.ts';
 
 export interface InboundCaller {
   /** SPIFFE id, or '' for plaintext. */
   identity: string;
   namespace: string;
+  /** `<namespace>/<name>` as far as it is known or claimed, or ''. */
+  workload: string;
   /** Canonical source IP. */
   ip: string;
   /** Source port to use towards the application; undefined leaves it to the kernel. */
   port?: number;
 }
 
+/** A connection on its way in, as far as judging it goes. */
+export interface Visit {
+  /** The pod whose listener accepted it. */
+  readonly acceptedBy: LocalPod;
+  /**
+   * Asks the pod's policies. Whoever judges each request by itself lets the connection pass here.
+   * @throws ConnectionRefused
+   */
+  judge(pod: LocalPod, caller: Caller): void;
+  /** @throws ConnectionRefused when it was broken off meanwhile. */
+  mustGoOn(): void;
+}
+
 /**
  * @param pod where to; `ip` is one of its addresses.
+ * @returns the application's socket, paused or with the reader.
  * @throws ConnectionRefused; nothing was connected then.
  */
 export async function enter(
@@ -33,24 +50,28 @@ export async function enter(
   caller: InboundCaller,
   ip: string,
   port: number,
-  connection: Connection,
+  visit: Visit,
   limits: TunnelLimits,
-): Promise<SocketSide> {
+  reader?: SocketReader,
+): Promise<Socket> {
   if (OWN_PORTS.has(port)) throw new ConnectionRefused('loop', `port ${port} belongs to the mesh itself`);
-  const { identity, namespace } = caller;
-  connection.judge(pod, { identity, namespace, ip: ipBytes(caller.ip) ?? NO_IP, port });
-  if (pod !== connection.start.pod) admit(pod, 'inbound', limits);
+  visit.judge(pod, callerAt(caller, port));
+  if (pod !== visit.acceptedBy) admit(pod, 'inbound', limits);
   const source = { ip: caller.ip, ...(caller.port === undefined ? {} : { port: caller.port }) };
-  const socket = await dial(pod.netns, { ip, port, source }, limits.connectTimeoutMs);
-  const side = new SocketSide(socket);
+  const socket = await dial(pod.netns, { ip, port, source }, limits.connectTimeoutMs, reader);
   try {
     // A policy may have changed while the application took its time.
-    connection.mustGoOn();
+    visit.mustGoOn();
   } catch (error) {
-    side.reset();
+    resetSocket(socket);
     throw error;
   }
-  return side;
+  return socket;
+}
+
+/** What policies are asked about. */
+export function callerAt({ identity, namespace, ip }: InboundCaller, port: number): Caller {
+  return { identity, namespace, ip: ipBytes(ip) ?? NO_IP, port };
 }
 
 const NO_IP = new Uint8Array(0);

@@ -33,7 +33,11 @@ export class SourcePorts {
     used.add(callersPort);
     const port = this.#pick(used);
     if (port !== undefined) used.add(port);
+    let held = true;
     const release = () => {
+      // A second time it would take the ports from who claimed them meanwhile.
+      if (!held) return;
+      held = false;
       used.delete(callersPort);
       if (port !== undefined) used.delete(port);
       if (used.size === 0) this.#used.delete(ip);

@@ -6,9 +6,11 @@
  *        └── refused, or broken off while connecting ──┘
  */
 
+import { type Endpoint as Address, formatEndpoint } from '#base/net.ts';
 import type { Authorizer, Caller, Decision } from '../../authorize/index.ts';
 import type { Endpoint } from '../../balance/index.ts';
 import { ConnectionRefused, type Reason } from '../failure.ts';
+import type { Visit } from '../inbound/enter.ts';
 import type { Direction, LocalPod, OpenConnection } from '../local-pod.ts';
 import type { AccessEntry, Edge, EdgeTable, FlowLabels } from './flow.ts';
 import { Relay, type RelayEnd, type RelayMeter } from './relay.ts';
@@ -27,10 +29,11 @@ export interface ConnectionStart {
   direction: Direction;
   /** The pod whose listener accepted. */
   pod: LocalPod;
-  /** Source `ip:port`. */
-  source: string;
+  source: Address;
   /** Destination `ip:port` as the client named it. */
   destination: string;
+  /** Filled in while it is learnt who is at the other end. */
+  labels: FlowLabels;
 }
 
 interface Judgement {
@@ -39,7 +42,7 @@ interface Judgement {
   decision: Decision;
 }
 
-export class Connection implements RelayMeter, OpenConnection {
+export class Connection implements RelayMeter, OpenConnection, Visit {
   readonly start: ConnectionStart;
   attempts = 0;
   readonly #host: ConnectionHost;
@@ -49,7 +52,6 @@ export class Connection implements RelayMeter, OpenConnection {
   #received = 0;
   #relay: Relay | undefined;
   #edges: readonly Edge[] = [];
-  #labels: FlowLabels | undefined;
   #judgement: Judgement | undefined;
   #endpoint: Endpoint | undefined;
   /** Why it was broken off. */
@@ -60,6 +62,18 @@ export class Connection implements RelayMeter, OpenConnection {
     this.start = start;
     this.#startedMs = host.now();
     start.pod.add(this, start.direction);
+  }
+
+  get acceptedBy(): LocalPod {
+    return this.start.pod;
+  }
+
+  get source(): Address {
+    return this.start.source;
+  }
+
+  get labels(): FlowLabels {
+    return this.start.labels;
   }
 
   /**
@@ -96,29 +110,32 @@ export class Connection implements RelayMeter, OpenConnection {
   }
 
   /** Both sides are connected: counts the opening and starts moving bytes. */
-  establish(client: Side, upstream: Side, labels: FlowLabels, endpoint?: Endpoint): void {
+  establish(client: Side, upstream: Side, endpoint?: Endpoint): void {
     try {
       this.mustGoOn();
     } catch (error) {
       upstream.reset();
       throw error;
     }
-    this.#labels = labels;
     this.#connectMs = this.#host.now() - this.#startedMs;
     this.#endpoint = endpoint;
     if (endpoint !== undefined) endpoint.open += 1;
-    this.#edges = this.#host.edges.flow(labels);
+    this.#edges = this.#host.edges.flow(this.labels);
     for (const edge of this.#edges) edge.opened(this.#connectMs);
     this.#relay = new Relay(client, upstream, this);
     this.#relay.start();
   }
 
   /** Nothing was connected. */
-  refused(error: ConnectionRefused, labels: FlowLabels): void {
-    this.#labels = labels;
+  refused(error: ConnectionRefused): void {
     this.#broken = error.reason;
-    this.#host.edges.refused(labels, error.reason);
+    this.#host.edges.refused(this.labels, error.reason);
     this.#end('refused', error.message);
+  }
+
+  /** Somebody else carries it from now on: nothing is counted or logged here. */
+  handedOver(): void {
+    this.#leave();
   }
 
   breakOff(reason: Reason): void {
@@ -139,26 +156,31 @@ export class Connection implements RelayMeter, OpenConnection {
   done(end: RelayEnd): void {
     for (const edge of this.#edges) edge.closed();
     if (this.#endpoint !== undefined) this.#endpoint.open -= 1;
-    if (this.#broken !== undefined && this.#labels !== undefined) {
-      this.#host.edges.refused(this.#labels, this.#broken);
-    }
+    if (this.#broken !== undefined) this.#host.edges.refused(this.labels, this.#broken);
     this.#end(end, undefined);
   }
 
   #end(end: RelayEnd | 'refused', error: string | undefined): void {
+    this.#leave();
+    this.#host.log?.(this.#entry(end, error));
+  }
+
+  #leave(): void {
     const { pod, direction } = this.start;
     pod.remove(this, direction);
     this.#judgement?.pod.remove(this, 'inbound');
-    const { log } = this.#host;
-    if (this.#labels !== undefined && log !== undefined) log(this.#entry(this.#labels, end, error));
   }
 
-  #entry(labels: FlowLabels, end: RelayEnd | 'refused', error: string | undefined): AccessEntry {
-    const { direction, source, destination } = this.start;
+  #entry(end: RelayEnd | 'refused', error: string | undefined): AccessEntry {
+    const { direction, source, destination, labels } = this.start;
     const decision = this.#judgement?.decision;
     return {
       direction,
-      source: { address: source, workload: labels.sourceWorkload, identity: labels.sourceIdentity },
+      source: {
+        address: formatEndpoint(source.ip, source.port),
+        workload: labels.sourceWorkload,
+        identity: labels.sourceIdentity,
+      },
       destination: {
         address: destination,
         ...(this.#endpoint === undefined ? {} : { endpoint: this.#endpoint.replica.address }),

@@ -31,6 +31,11 @@ export interface Side {
   reset(): void;
 }
 
+/** A socket or a stream, as a side. */
+export function sideOf(connected: Socket | StreamSide): Side {
+  return connected instanceof StreamSide ? connected : new SocketSide(connected);
+}
+
 /** @see Side. The socket must be paused, allow half-open, and have no listeners of its own but 'error'. */
 export class SocketSide implements Side {
   readonly #socket: Socket;
