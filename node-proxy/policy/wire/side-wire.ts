@@ -1,0 +1,45 @@
+/** A stream of a tunnel, or any other side, as a wire. */
+
+import type { Side } from '../../tunnel/index.ts';
+import type { Wire, WireEvents } from './wire.ts';
+
+export class SideWire implements Wire {
+  readonly ephemeral = false;
+  readonly #side: Side;
+
+  constructor(side: Side) {
+    this.#side = side;
+  }
+
+  start(events: WireEvents): void {
+    this.#side.start(events);
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#side.write(chunk);
+  }
+
+  writeText(text: string): boolean {
+    return this.#side.write(Buffer.from(text, 'latin1'));
+  }
+
+  // Streams gather what is written in one turn anyway.
+  cork(): void {}
+  uncork(): void {}
+
+  end(): void {
+    this.#side.end();
+  }
+
+  pause(): void {
+    this.#side.pause();
+  }
+
+  resume(): void {
+    this.#side.resume();
+  }
+
+  reset(): void {
+    this.#side.reset();
+  }
+}
