@@ -1,6 +1,5 @@
 /** Resource documents: reading, checking, compiling, printing, and what to say about them. */
 
-export type { CompiledPolicy } from './authorization-policy.ts';
 export { readText as readDtabText } from './dtab-document.ts';
 export { API_VERSION, KIND_FACTS, KINDS, type Kind, kindOf, nameProblem, resourceKey } from './kinds.ts';
 export {
@@ -9,18 +8,24 @@ export {
   dtabNamespaceProblem,
   type Metadata,
 } from './metadata.ts';
+export type { CompiledPolicy } from './policy/authorization-policy.ts';
 export {
   type DtabResource,
+  documentWarnings,
   dtabResource,
+  type GrpcRouteResource,
+  type HttpRouteResource,
   type JsonObject,
   type PolicyResource,
   plainResource,
   type ReadResources,
   type Resource,
   type ResourceOf,
+  type RouteResource,
   readResources,
   type ServiceResource,
   showResource,
+  type TrafficResource,
   type WorkloadResource,
 } from './resource.ts';
 export type {

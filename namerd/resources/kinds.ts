@@ -3,10 +3,21 @@
 import { dnsLabelProblem, dnsSubdomainProblem, dtabNamespaceProblem, type NameRule } from './metadata.ts';
 
 export const API_VERSION = 'nodemesh.io/v1alpha1';
-export const KINDS = ['Dtab', 'AuthorizationPolicy', 'Service', 'Workload'] as const;
+const GATEWAY_API_VERSION = 'gateway.networking.k8s.io/v1';
+export const KINDS = [
+  'Dtab',
+  'AuthorizationPolicy',
+  'TrafficPolicy',
+  'HTTPRoute',
+  'GRPCRoute',
+  'Service',
+  'Workload',
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface KindFacts extends NameRule {
+  /** What documents of the kind begin with. */
+  apiVersion: string;
   /** As in paths of the API and in directories. */
   plural: string;
   /** Other spellings that people type. */
@@ -14,15 +25,50 @@ export interface KindFacts extends NameRule {
 }
 
 export const KIND_FACTS: Readonly<Record<Kind, KindFacts>> = {
-  Dtab: { plural: 'dtabs', aliases: ['dtab'], namespaced: false, check: dtabNamespaceProblem },
+  Dtab: {
+    apiVersion: API_VERSION,
+    plural: 'dtabs',
+    aliases: ['dtab'],
+    namespaced: false,
+    check: dtabNamespaceProblem,
+  },
   AuthorizationPolicy: {
+    apiVersion: API_VERSION,
     plural: 'authorizationpolicies',
     aliases: ['authorizationpolicy', 'policies', 'policy', 'authz'],
     namespaced: true,
     check: dnsSubdomainProblem,
   },
-  Service: { plural: 'services', aliases: ['service', 'svc'], namespaced: true, check: dnsLabelProblem },
+  TrafficPolicy: {
+    apiVersion: API_VERSION,
+    plural: 'trafficpolicies',
+    aliases: ['trafficpolicy', 'traffic', 'tp'],
+    namespaced: true,
+    check: dnsSubdomainProblem,
+  },
+  HTTPRoute: {
+    apiVersion: GATEWAY_API_VERSION,
+    plural: 'httproutes',
+    aliases: ['httproute', 'http'],
+    namespaced: true,
+    check: dnsSubdomainProblem,
+  },
+  GRPCRoute: {
+    apiVersion: GATEWAY_API_VERSION,
+    plural: 'grpcroutes',
+    aliases: ['grpcroute', 'grpc'],
+    namespaced: true,
+    check: dnsSubdomainProblem,
+  },
+  Service: {
+    apiVersion: API_VERSION,
+    plural: 'services',
+    aliases: ['service', 'svc'],
+    namespaced: true,
+    check: dnsLabelProblem,
+  },
   Workload: {
+    apiVersion: API_VERSION,
     plural: 'workloads',
     aliases: ['workload', 'wl'],
     namespaced: true,

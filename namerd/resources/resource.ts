@@ -8,10 +8,15 @@ import { type ConfigNode, type Problem, parseYaml } from '#base/config.ts';
 import type { Dtab } from '#names';
 import { readService, type Service } from '../registry/service.ts';
 import { readWorkload, type Workload } from '../registry/workload.ts';
-import { type CompiledPolicy, readAuthorizationPolicy } from './authorization-policy.ts';
 import { readDtab } from './dtab-document.ts';
-import { API_VERSION, KIND_FACTS, KINDS, type Kind, resourceKey } from './kinds.ts';
+import { KIND_FACTS, KINDS, type Kind, resourceKey } from './kinds.ts';
 import { type Metadata, readMetadata } from './metadata.ts';
+import { type CompiledPolicy, readAuthorizationPolicy } from './policy/authorization-policy.ts';
+import { readGrpcRoute } from './routes/grpc-route.ts';
+import { readHttpRoute } from './routes/http-route.ts';
+import type { RouteDocument } from './routes/route-document.ts';
+import type { TrafficDocument } from './traffic/traffic-document.ts';
+import { readTrafficPolicy } from './traffic/traffic-policy.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -26,9 +31,19 @@ interface Document<K extends Kind, T> {
 
 export type DtabResource = Document<'Dtab', Dtab>;
 export type PolicyResource = Document<'AuthorizationPolicy', CompiledPolicy>;
+export type TrafficResource = Document<'TrafficPolicy', TrafficDocument>;
+export type HttpRouteResource = Document<'HTTPRoute', RouteDocument>;
+export type GrpcRouteResource = Document<'GRPCRoute', RouteDocument>;
+export type RouteResource = HttpRouteResource | GrpcRouteResource;
 export type ServiceResource = Document<'Service', Service>;
 export type WorkloadResource = Document<'Workload', Workload>;
-export type Resource = DtabResource | PolicyResource | ServiceResource | WorkloadResource;
+export type Resource =
+  | DtabResource
+  | PolicyResource
+  | TrafficResource
+  | RouteResource
+  | ServiceResource
+  | WorkloadResource;
 export type ResourceOf<K extends Kind> = Extract<Resource, { kind: K }>;
 
 export interface ReadResources {
@@ -38,6 +53,7 @@ export interface ReadResources {
 
 /** More documents than this in one text are refused. */
 const MAX_DOCUMENTS = 10_000;
+const API_VERSIONS = [...new Set(KINDS.map(kind => KIND_FACTS[kind].apiVersion))];
 
 /** @param file the name that problems carry. */
 export function readResources(text: string, file: string): ReadResources {
@@ -71,7 +87,7 @@ export function plainResource(
 ): JsonObject {
   const { name, namespace, labels, annotations } = metadata;
   return {
-    apiVersion: API_VERSION,
+    apiVersion: KIND_FACTS[kind].apiVersion,
     kind,
     metadata: {
       name,
@@ -84,6 +100,19 @@ export function plainResource(
   };
 }
 
+/** What is allowed in the document but hardly meant, as far as it can be told from the document alone. */
+export function documentWarnings({ kind, value }: Resource): readonly string[] {
+  switch (kind) {
+    case 'AuthorizationPolicy':
+    case 'TrafficPolicy':
+    case 'HTTPRoute':
+    case 'GRPCRoute':
+      return value.warnings;
+    default:
+      return [];
+  }
+}
+
 /** The document as YAML. */
 export function showResource(resource: Resource, version?: string): string {
   return stringify(plainResource(resource, version), { lineWidth: 0 });
@@ -92,8 +121,10 @@ export function showResource(resource: Resource, version?: string): string {
 function readDocument(document: ConfigNode): Resource | undefined {
   const fields = document.fields();
   const apiVersion = fields.need('apiVersion');
-  apiVersion?.oneOf([API_VERSION]);
-  const kind = fields.need('kind')?.oneOf(KINDS);
+  const kindNode = fields.need('kind');
+  const kind = KINDS.find(each => each === kindNode?.value);
+  apiVersion?.oneOf(kind === undefined ? API_VERSIONS : [KIND_FACTS[kind].apiVersion]);
+  kindNode?.oneOf(KINDS);
   const metadataNode = fields.need('metadata');
   const specNode = fields.need('spec');
   // Written by a server, not by people: it comes back when what `get` printed is applied.
@@ -122,6 +153,12 @@ function readSpec(kind: Kind, metadata: Metadata, node: ConfigNode): Resource {
       return { kind, metadata, spec, value: readDtab(fields) };
     case 'AuthorizationPolicy':
       return { kind, metadata, spec, value: readAuthorizationPolicy(metadata, fields) };
+    case 'TrafficPolicy':
+      return { kind, metadata, spec, value: readTrafficPolicy(fields) };
+    case 'HTTPRoute':
+      return { kind, metadata, spec, value: readHttpRoute(metadata, fields) };
+    case 'GRPCRoute':
+      return { kind, metadata, spec, value: readGrpcRoute(metadata, fields) };
     case 'Service':
       return { kind, metadata, spec, value: readService(metadata, fields) };
     case 'Workload':

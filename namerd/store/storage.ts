@@ -6,6 +6,8 @@ import { Scope } from '#base/lifecycle.ts';
 import { Cell, type Watchable } from '#base/watch.ts';
 import {
   type DtabResource,
+  type GrpcRouteResource,
+  type HttpRouteResource,
   KIND_FACTS,
   type Kind,
   type ObjectStatus,
@@ -14,6 +16,7 @@ import {
   type ResourceOf,
   type ServiceResource,
   sortStatus,
+  type TrafficResource,
   type WorkloadResource,
 } from '../resources/index.ts';
 import type { DocumentStore } from './document-store.ts';
@@ -26,6 +29,9 @@ export interface Storage {
   readonly kind: string;
   readonly dtabs: DocumentStore<DtabResource>;
   readonly policies: DocumentStore<PolicyResource>;
+  readonly traffic: DocumentStore<TrafficResource>;
+  readonly httpRoutes: DocumentStore<HttpRouteResource>;
+  readonly grpcRoutes: DocumentStore<GrpcRouteResource>;
   readonly services: DocumentStore<ServiceResource>;
   readonly workloads: DocumentStore<WorkloadResource>;
   /** Stored documents that cannot be used as they are. */
@@ -38,6 +44,9 @@ export function storeOf(storage: Storage, kind: Kind): DocumentStore<Resource> {
   const stores: Record<Kind, unknown> = {
     Dtab: storage.dtabs,
     AuthorizationPolicy: storage.policies,
+    TrafficPolicy: storage.traffic,
+    HTTPRoute: storage.httpRoutes,
+    GRPCRoute: storage.grpcRoutes,
     Service: storage.services,
     Workload: storage.workloads,
   };
@@ -51,6 +60,9 @@ export function memoryStorage(dtabs: Iterable<DtabResource> = []): Storage {
     kind: 'io.l5d.inMemory',
     dtabs: new MemoryStore([...dtabs].map(dtab => [dtab.metadata.name, dtab] as const)),
     policies: new MemoryStore(),
+    traffic: new MemoryStore(),
+    httpRoutes: new MemoryStore(),
+    grpcRoutes: new MemoryStore(),
     services: new MemoryStore(),
     workloads: new MemoryStore(),
     problems: new Cell<readonly ObjectStatus[]>([]),
@@ -68,16 +80,16 @@ export async function fileStorage({ dir, clock }: { dir: string; clock?: Clock }
   try {
     const dtabs = await open('Dtab');
     const policies = await open('AuthorizationPolicy');
+    const traffic = await open('TrafficPolicy');
+    const httpRoutes = await open('HTTPRoute');
+    const grpcRoutes = await open('GRPCRoute');
     const services = await open('Service');
     const workloads = await open('Workload');
-    const problems = allProblems([dtabs, policies, services, workloads]);
+    const stores = { dtabs, policies, traffic, httpRoutes, grpcRoutes, services, workloads };
     return {
       kind: 'io.nodemesh.file',
-      dtabs,
-      policies,
-      services,
-      workloads,
-      problems,
+      ...stores,
+      problems: allProblems(Object.values(stores)),
       close: () => scope.close(),
     };
   } catch (error) {

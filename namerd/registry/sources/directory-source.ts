@@ -155,9 +155,10 @@ function misplaced(resources: readonly Resource[], text: string, file: string): 
   const { documents, problems } = parseYaml(text, file);
   for (const document of documents) {
     const kind = document.fields().get('kind');
-    if (kind?.value !== 'Dtab' && kind?.value !== 'AuthorizationPolicy') continue;
-    kind.problem(
-      `a ${kind.value} does not belong into the registry: apply it to namerd's storage (namerctl apply -f)`,
+    const misplaced = resources.find(resource => resource.kind === kind?.value)?.kind;
+    if (misplaced === undefined || misplaced === 'Service' || misplaced === 'Workload') continue;
+    kind?.problem(
+      `${misplaced === 'HTTPRoute' ? 'an' : 'a'} ${misplaced} does not belong into the registry: apply it to namerd's storage (namerctl apply -f)`,
     );
   }
   return problems.list;

@@ -145,7 +145,6 @@ const REFUSED: readonly (readonly [name: string, spec: unknown, message: RegExp]
   ['bad block', { rules: [{ from: [{ ipBlocks: ['10.0.0.0/33'] }] }] }, /no address block/],
   ['port as text', { rules: [{ to: [{ ports: ['80'] }] }] }, /a whole number is expected/],
   ['port 0', { rules: [{ to: [{ ports: [0] }] }] }, /out of range/],
-  ['HTTP field', { rules: [{ to: [{ paths: ['/x'] }] }] }, /unknown field 'paths'/],
   ['mode missing', { transport: { ports: { 80: 'strict' } } }, /'mode' is missing/],
   ['mode unknown', { transport: { mode: 'STRICT' } }, /not one of strict, permissive/],
   ['transport port', { transport: { mode: 'strict', ports: { http: 'strict' } } }, /'http' is no port/],
