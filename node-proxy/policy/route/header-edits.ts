@@ -54,7 +54,7 @@ export class EditList {
 function checkedName(name: string): string {
   if (!TOKEN.test(name)) throw new FilterError(`${JSON.stringify(name)} is not a header name`);
   const lower = name.toLowerCase();
-  if (CONNECTION_FIELDS.has(lower)) throw new FilterError(`routes can't change the header ${lower}`);
+  if (CONNECTION_FIELDS.has(lower)) throw new FilterError(`${lower} is no header that routes may change`);
   return lower;
 }
 

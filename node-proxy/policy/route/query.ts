@@ -49,39 +49,29 @@ export function queryValues(path: string, start: number): Map<string, string> {
 }
 
 function isName(path: string, at: number, end: number, name: string): boolean {
-  if (end - at === name.length && path.startsWith(name, at)) return !isEncoded(name);
+  if (isPlain(path, at, end)) return end - at === name.length && path.startsWith(name, at);
+  return decoded(path.slice(at, end)) === name;
+}
+
+/** True for what is written as it is meant. */
+function isPlain(text: string, at: number, end: number): boolean {
   for (let i = at; i < end; i++) {
-    const code = path.charCodeAt(i);
-    if (code === PERCENT || code === PLUS) return decoded(path.slice(at, end)) === name;
+    const code = text.charCodeAt(i);
+    if (code === PERCENT || code === PLUS || code >= 0x80) return false;
   }
-  return false;
+  return true;
 }
 
-/** A name that is itself written with `%` or `+` has to be compared after decoding. */
-function isEncoded(text: string): boolean {
-  return (text.includes('%') || text.includes('+')) && decoded(text) !== text;
-}
-
+/** @param text bytes, as all texts of a request are: one character each. */
 function decoded(text: string): string {
-  const plus = text.includes('+');
-  if (!plus && !text.includes('%')) return text;
-  const spaced = plus ? text.replaceAll('+', ' ') : text;
-  try {
-    return decodeURIComponent(spaced);
-  } catch {
-    // Not UTF-8, or a broken escape.
-    return decodedBytes(spaced);
-  }
-}
-
-function decodedBytes(text: string): string {
-  const source = Buffer.from(text, 'utf8');
-  const bytes = Buffer.allocUnsafe(source.length);
+  if (isPlain(text, 0, text.length)) return text;
+  const bytes = Buffer.allocUnsafe(text.length);
   let length = 0;
-  for (let i = 0; i < source.length; i++) {
-    const high = source[i] === PERCENT ? hexValue(source[i + 1]) : -1;
-    const low = high < 0 ? -1 : hexValue(source[i + 2]);
-    if (low < 0) bytes[length++] = source[i]!;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const high = code === PERCENT ? hexValue(text.charCodeAt(i + 1)) : -1;
+    const low = high < 0 ? -1 : hexValue(text.charCodeAt(i + 2));
+    if (low < 0) bytes[length++] = code === PLUS ? SPACE : code;
     else {
       bytes[length++] = high * 16 + low;
       i += 2;
@@ -90,8 +80,8 @@ function decodedBytes(text: string): string {
   return bytes.toString('utf8', 0, length);
 }
 
-function hexValue(code: number | undefined): number {
-  if (code === undefined) return -1;
+/** @param code NaN past the end. */
+function hexValue(code: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30;
   const letter = code | 0x20;
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
@@ -99,3 +89,4 @@ function hexValue(code: number | undefined): number {
 
 const PERCENT = 0x25;
 const PLUS = 0x2b;
+const SPACE = 0x20;

@@ -2,8 +2,8 @@
 
 import type { RouteTable } from '#api';
 import { messageOf } from '#base/errors.ts';
-import type { RequestView } from '../view.ts';
-import { CompiledAction } from './action.ts';
+import type { RequestView } from '../../view.ts';
+import { CompiledAction } from '../action.ts';
 import { CompiledMatch } from './compiled-match.ts';
 import { type MatchSet, setOf } from './match-set.ts';
 import { Probe } from './probe.ts';

@@ -8,7 +8,7 @@
  */
 
 import type { FieldMatch, RouteMatch } from '#api';
-import type { CompiledAction } from './action.ts';
+import type { CompiledAction } from '../action.ts';
 import type { Probe } from './probe.ts';
 import { compilePattern, type TextTest } from './text-test.ts';
 

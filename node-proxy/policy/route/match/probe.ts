@@ -4,8 +4,8 @@
  * requests never share it.
  */
 
-import type { RequestView } from '../view.ts';
-import { queryStart, queryValue, queryValues } from './query.ts';
+import type { RequestView } from '../../view.ts';
+import { queryStart, queryValue, queryValues } from '../query.ts';
 
 /** More names than this in a table, and a query is taken apart once, not searched for each. */
 const SEARCHED_NAMES = 4;
