@@ -6,30 +6,46 @@
  * ALLOW that matches → allowed; else denied. AUDIT policies only add their names to the decision.
  */
 
-import type { Policy, PolicyAction, Transport } from '#api';
-import type { Caller, Decision, Test } from './caller.ts';
-import { sourceTest } from './source.ts';
-import { asksPath, hasHttpFields, targetTest } from './target.ts';
-
-interface CompiledRule {
-  source: Test;
-  target: Test;
-  /** What it means when it decides and nothing is audited. */
-  decision: Decision;
-}
+import type { Policy, PolicyAction, PolicyRule, Transport } from '#api';
+import type { Caller, Decision } from './caller.ts';
+import { Sources } from './source.ts';
+import { asksPath, hasHttpFields, Target } from './target.ts';
 
 const NO_AUDITS: readonly string[] = [];
 const ALLOWED_BY_DEFAULT: Decision = { allowed: true, rule: 'default', audits: NO_AUDITS };
 const NO_ALLOW_MATCHED: Decision = { allowed: false, rule: 'no-allow-matched', audits: NO_AUDITS };
+
+class Rule {
+  /** What it means when it decides and nothing is audited. */
+  readonly decision: Decision;
+  readonly #targets: readonly Target[];
+  readonly #sources: Sources | undefined;
+
+  constructor(name: string, action: PolicyAction, { from, to }: PolicyRule) {
+    this.decision = { allowed: action === 'ALLOW', rule: name, audits: NO_AUDITS };
+    this.#targets = to.map(match => new Target(match, action));
+    this.#sources = from.length === 0 ? undefined : new Sources(from);
+  }
+
+  fits(caller: Caller): boolean {
+    return this.#fitsTarget(caller) && (this.#sources === undefined || this.#sources.fits(caller));
+  }
+
+  #fitsTarget(caller: Caller): boolean {
+    if (this.#targets.length === 0) return true;
+    for (const target of this.#targets) if (target.fits(caller)) return true;
+    return false;
+  }
+}
 
 export class Authorizer {
   /** Some rule asks about requests: connections can't be judged as a whole. */
   readonly http: boolean;
   /** Some rule asks for paths: requests whose path has no normal form must be refused. */
   readonly paths: boolean;
-  readonly #deny: readonly CompiledRule[];
-  readonly #allow: readonly CompiledRule[];
-  readonly #audit: readonly CompiledRule[];
+  readonly #deny: readonly Rule[];
+  readonly #allow: readonly Rule[];
+  readonly #audit: readonly Rule[];
   readonly #hasAllow: boolean;
   readonly #transport: Transport;
 
@@ -48,7 +64,7 @@ export class Authorizer {
   decide(caller: Caller): Decision {
     const decision = this.#judge(caller);
     if (this.#audit.length === 0) return decision;
-    const audits = this.#audit.filter(rule => matches(rule, caller)).map(rule => rule.decision.rule);
+    const audits = this.#audit.filter(rule => rule.fits(caller)).map(rule => rule.decision.rule);
     return audits.length === 0 ? decision : { ...decision, audits };
   }
 
@@ -58,9 +74,9 @@ export class Authorizer {
   }
 
   #judge(caller: Caller): Decision {
-    for (const rule of this.#deny) if (matches(rule, caller)) return rule.decision;
+    for (const rule of this.#deny) if (rule.fits(caller)) return rule.decision;
     if (!this.#hasAllow) return ALLOWED_BY_DEFAULT;
-    for (const rule of this.#allow) if (matches(rule, caller)) return rule.decision;
+    for (const rule of this.#allow) if (rule.fits(caller)) return rule.decision;
     return NO_ALLOW_MATCHED;
   }
 }
@@ -71,18 +87,8 @@ export const DENY_ALL = new Authorizer([{ id: 'nodemesh/unknown-workload', actio
   ports: {},
 });
 
-function matches({ source, target }: CompiledRule, caller: Caller): boolean {
-  return target(caller) && source(caller);
-}
-
-function compile(policies: readonly Policy[], action: PolicyAction): CompiledRule[] {
+function compile(policies: readonly Policy[], action: PolicyAction): Rule[] {
   return policies
     .filter(policy => policy.action === action)
-    .flatMap(policy =>
-      policy.rules.map(({ from, to }, i) => ({
-        source: sourceTest(from),
-        target: targetTest(to, action),
-        decision: { allowed: action === 'ALLOW', rule: `${policy.id}[${i}]`, audits: NO_AUDITS },
-      })),
-    );
+    .flatMap(({ id, rules }) => rules.map((rule, i) => new Rule(`${id}[${i}]`, action, rule)));
 }

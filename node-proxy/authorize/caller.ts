@@ -31,6 +31,3 @@ export interface Decision {
   /** AUDIT policies that matched. */
   readonly audits: readonly string[];
 }
-
-/** Asks one thing of a caller. */
-export type Test = (caller: Caller) => boolean;

@@ -9,64 +9,73 @@
  *   `;x`, `%3F`, `%23`       Tomcat, Jetty and Spring cut off parameters, rewriting rules what follows a decoded `?`
  *   compatible letters       IIS and frameworks that normalise Unicode
  *
- * Where something may be cut off, a narrow test must fit with and without it: `/admin;.css` is no `*.css`.
+ * Where something may be cut off, a narrow test fits by prefix or not at all: `/admin;.css` is no `*.css`.
  * Not covered: `/admin.json` where a framework ignores extensions; a rule against that says `/admin*`.
  */
 
-import { anyPattern, type Pattern, readPattern, type TextTest } from './patterns.ts';
+import { type Pattern, readPattern, TextPatterns } from './patterns.ts';
 
 export type Breadth = 'wide' | 'narrow';
 
-/** @returns a test of paths as normalPath gives them; undefined when the rule doesn't ask. */
-export function pathTest(patterns: readonly string[] | undefined, breadth: Breadth): TextTest | undefined {
-  if (patterns === undefined) return undefined;
-  const read = patterns.map(pattern => readPattern(spelled(pattern)));
-  return breadth === 'wide' ? wideTest(read) : narrowTest(read);
-}
+export class PathPatterns {
+  readonly #patterns: TextPatterns;
+  /** For paths of which something may be cut off, where the tests are narrow. */
+  readonly #prefixes: TextPatterns;
+  readonly #wide: boolean;
 
-function narrowTest(patterns: readonly Pattern[]): TextTest {
-  const fits = anyPattern(patterns);
-  return path => {
-    if (!fits(path)) return false;
-    const rest = withoutCut(path);
-    return rest === path || fits(rest);
-  };
-}
+  constructor(patterns: readonly string[], breadth: Breadth) {
+    const read = patterns.map(pattern => readPattern(spelled(pattern)));
+    this.#wide = breadth === 'wide';
+    this.#patterns = new TextPatterns(this.#wide ? read.flatMap(withAndWithoutSlash) : read);
+    this.#prefixes = new TextPatterns(read.filter(staysWhatIsCut));
+  }
 
-function wideTest(patterns: readonly Pattern[]): TextTest {
-  const fits = anyPattern(patterns.flatMap(withAndWithoutSlash));
-  return path => {
+  /** @param path as normalPath gives it. */
+  fits(path: string): boolean {
+    if (!this.#wide) return (mayBeCut(path) ? this.#prefixes : this.#patterns).fits(path);
     if (path !== foldedPath) fold(path);
-    return fits(foldedWhole) || (foldedRest !== foldedWhole && fits(foldedRest));
-  };
+    if (this.#patterns.fits(foldedWhole)) return true;
+    for (const rest of foldedRests) if (this.#patterns.fits(rest)) return true;
+    return false;
+  }
 }
 
 /** The last path and its readings: the rules of one decision all ask about the same. */
 let foldedPath = '';
 let foldedWhole = '';
-let foldedRest = '';
+let foldedRests: readonly string[] = [];
+const NOTHING_CUT: readonly string[] = [];
 
 function fold(path: string): void {
   foldedPath = path;
-  if (isFolded(path)) {
-    foldedWhole = foldedRest = path;
-    return;
-  }
-  const rest = withoutCut(path);
-  foldedWhole = folded(path);
-  foldedRest = rest === path ? foldedWhole : folded(rest);
+  foldedWhole = isFolded(path) ? path : folded(path);
+  foldedRests = mayBeCut(path) ? cutsOf(path).map(folded) : NOTHING_CUT;
 }
 
-/** Lower case, with nothing to decode, merge or cut off. */
+/** Lower case, with nothing to decode or merge. */
 function isFolded(path: string): boolean {
   let before = 0;
   for (let i = 0; i < path.length; i++) {
     const code = path.charCodeAt(i);
-    if (code === 0x25 || code === 0x3b || (code >= 0x41 && code <= 0x5a)) return false;
-    if (code === 0x2f && before === 0x2f) return false;
+    if (code === 0x25 || (code >= 0x41 && code <= 0x5a) || (code === 0x2f && before === 0x2f)) return false;
     before = code;
   }
   return true;
+}
+
+function mayBeCut(path: string): boolean {
+  return path.includes(';') || (path.includes('%') && /%3B|%3F|%23/.test(path));
+}
+
+/** Parameters cut off, the end cut off, and both. */
+function cutsOf(path: string): string[] {
+  const bare = path.replace(/(?:;|%3B)[^/]*/g, '');
+  return [bare, ...[path, bare].map(text => text.replace(/(?:%3F|%23).*$/, ''))];
+}
+
+/** Whatever is cut off the path, it begins as it did. */
+function staysWhatIsCut(pattern: Pattern): boolean {
+  return pattern.kind === 'any' || (pattern.kind === 'prefix' && !mayBeCut(pattern.text));
 }
 
 function folded(text: string): string {
@@ -84,11 +93,6 @@ function decoded(text: string): string {
     // Only of patterns that end, or begin, within a character.
     return text;
   }
-}
-
-function withoutCut(path: string): string {
-  if (!path.includes(';') && !path.includes('%')) return path;
-  return path.replace(/(?:%3F|%23).*$/, '').replace(/(?:;|%3B)[^/]*/g, '');
 }
 
 function withAndWithoutSlash(pattern: Pattern): Pattern[] {

@@ -1,17 +1,18 @@
 /**
  * Text patterns of rules: exact, `prefix*`, `*suffix`, or `*` for any text that is not empty. No pattern matches
  * the absence, so `not: ['*']` means "has none".
+ *
+ * Rules are objects of a few classes instead of closures, here and beside: the engine inlines their methods.
  */
-
-import type { Test } from './caller.ts';
-
-export type TextTest = (text: string) => boolean;
 
 export type Pattern =
   | { kind: 'any' }
   | { kind: 'exact'; text: string }
   | { kind: 'prefix'; text: string }
   | { kind: 'suffix'; text: string };
+
+/** More exact texts than this are looked up by hash; fewer are compared, most differ in length. */
+const FEW = 8;
 
 export function readPattern(pattern: string): Pattern {
   if (pattern === '*') return { kind: 'any' };
@@ -20,56 +21,37 @@ export function readPattern(pattern: string): Pattern {
   return { kind: 'exact', text: pattern };
 }
 
-/** Undefined when the rule doesn't ask. */
-export function textTest(patterns: readonly string[] | undefined): TextTest | undefined {
-  return patterns === undefined ? undefined : anyPattern(patterns.map(readPattern));
-}
+export class TextPatterns {
+  readonly #any: boolean;
+  readonly #few: readonly string[];
+  readonly #many: ReadonlySet<string> | undefined;
+  readonly #prefixes: readonly string[];
+  readonly #suffixes: readonly string[];
 
-/** True when one of the patterns fits. An empty list fits nothing. */
-export function anyPattern(patterns: readonly Pattern[]): TextTest {
-  if (patterns.some(({ kind }) => kind === 'any')) return text => text !== '';
-  const exact = new Set(textsOf(patterns, 'exact'));
-  const prefixes = textsOf(patterns, 'prefix');
-  const suffixes = textsOf(patterns, 'suffix');
-  const [only] = exact;
-  if (only !== undefined && patterns.length === 1) return text => text === only && text !== '';
-  return text => {
+  /** An empty list fits nothing. */
+  constructor(patterns: readonly Pattern[]) {
+    const texts = (wanted: 'exact' | 'prefix' | 'suffix') =>
+      patterns.flatMap(pattern => (pattern.kind === wanted ? [pattern.text] : []));
+    const exact = texts('exact');
+    this.#any = patterns.some(({ kind }) => kind === 'any');
+    this.#few = exact.length > FEW ? [] : exact;
+    this.#many = exact.length > FEW ? new Set(exact) : undefined;
+    this.#prefixes = texts('prefix');
+    this.#suffixes = texts('suffix');
+  }
+
+  /** Undefined when the rule doesn't ask. */
+  static read(patterns: readonly string[] | undefined): TextPatterns | undefined {
+    return patterns === undefined ? undefined : new TextPatterns(patterns.map(readPattern));
+  }
+
+  fits(text: string): boolean {
     if (text === '') return false;
-    if (exact.has(text)) return true;
-    for (const prefix of prefixes) if (text.startsWith(prefix)) return true;
-    for (const suffix of suffixes) if (text.endsWith(suffix)) return true;
+    if (this.#any) return true;
+    for (const exact of this.#few) if (text === exact) return true;
+    if (this.#many?.has(text)) return true;
+    for (const prefix of this.#prefixes) if (text.startsWith(prefix)) return true;
+    for (const suffix of this.#suffixes) if (text.endsWith(suffix)) return true;
     return false;
-  };
-}
-
-function textsOf(patterns: readonly Pattern[], wanted: 'exact' | 'prefix' | 'suffix'): string[] {
-  return patterns.flatMap(pattern => (pattern.kind === wanted ? [pattern.text] : []));
-}
-
-/** True when all are. */
-export function every(tests: readonly Test[]): Test {
-  const [first, second] = tests;
-  if (first === undefined) return () => true;
-  if (second === undefined) return first;
-  if (tests.length === 2) return caller => first(caller) && second(caller);
-  return caller => {
-    for (const test of tests) if (!test(caller)) return false;
-    return true;
-  };
-}
-
-/** True when one is, or when there is none to ask. */
-export function anyOf(tests: readonly Test[]): Test {
-  const [first, second] = tests;
-  if (first === undefined) return () => true;
-  if (second === undefined) return first;
-  return caller => {
-    for (const test of tests) if (test(caller)) return true;
-    return false;
-  };
-}
-
-/** The tests that are there. */
-export function given<T>(tests: readonly (T | undefined)[]): T[] {
-  return tests.filter(test => test !== undefined);
+  }
 }

@@ -3,8 +3,8 @@
 import type { SourceMatch } from '#api';
 import { MeshError } from '#base/errors.ts';
 import { CidrBlock } from '#base/net.ts';
-import type { Test } from './caller.ts';
-import { anyOf, every, given, textTest } from './patterns.ts';
+import type { Caller } from './caller.ts';
+import { TextPatterns } from './patterns.ts';
 
 /** A compiled policy set could not be built; the one before stays in force. */
 export class PolicyUnreadable extends MeshError {
@@ -13,37 +13,51 @@ export class PolicyUnreadable extends MeshError {
   }
 }
 
-/** True for callers that one of the matches fits; an empty list fits everybody. @throws PolicyUnreadable */
-export function sourceTest(matches: readonly SourceMatch[]): Test {
-  return anyOf(matches.map(oneSource));
-}
+/** Callers that one of the matches fits. What an empty list means is the owner's matter; here it fits nobody. */
+export class Sources {
+  readonly #matches: readonly Source[];
 
-function oneSource(match: SourceMatch): Test {
-  const identity = textTest(match.identities);
-  const notIdentity = textTest(match.notIdentities);
-  const namespace = textTest(match.namespaces);
-  const notNamespace = textTest(match.notNamespaces);
-  const block = blockTest(match.ipBlocks);
-  const notBlock = blockTest(match.notIpBlocks);
-  return every(
-    given<Test>([
-      identity && (caller => identity(caller.identity)),
-      notIdentity && (caller => !notIdentity(caller.identity)),
-      namespace && (caller => namespace(caller.namespace)),
-      notNamespace && (caller => !notNamespace(caller.namespace)),
-      block && (caller => block(caller.ip)),
-      notBlock && (caller => !notBlock(caller.ip)),
-    ]),
-  );
-}
+  /** @throws PolicyUnreadable */
+  constructor(matches: readonly SourceMatch[]) {
+    this.#matches = matches.map(match => new Source(match));
+  }
 
-function blockTest(blocks: readonly string[] | undefined): ((ip: Uint8Array) => boolean) | undefined {
-  if (blocks === undefined) return undefined;
-  const parsed = blocks.map(readBlock);
-  return ip => {
-    for (const block of parsed) if (block.contains(ip)) return true;
+  fits(caller: Caller): boolean {
+    for (const match of this.#matches) if (match.fits(caller)) return true;
     return false;
-  };
+  }
+}
+
+class Source {
+  readonly #identities: TextPatterns | undefined;
+  readonly #notIdentities: TextPatterns | undefined;
+  readonly #namespaces: TextPatterns | undefined;
+  readonly #notNamespaces: TextPatterns | undefined;
+  readonly #blocks: readonly CidrBlock[] | undefined;
+  readonly #notBlocks: readonly CidrBlock[] | undefined;
+
+  constructor(match: SourceMatch) {
+    this.#identities = TextPatterns.read(match.identities);
+    this.#notIdentities = TextPatterns.read(match.notIdentities);
+    this.#namespaces = TextPatterns.read(match.namespaces);
+    this.#notNamespaces = TextPatterns.read(match.notNamespaces);
+    this.#blocks = match.ipBlocks?.map(readBlock);
+    this.#notBlocks = match.notIpBlocks?.map(readBlock);
+  }
+
+  fits({ identity, namespace, ip }: Caller): boolean {
+    if (this.#identities !== undefined && !this.#identities.fits(identity)) return false;
+    if (this.#notIdentities?.fits(identity)) return false;
+    if (this.#namespaces !== undefined && !this.#namespaces.fits(namespace)) return false;
+    if (this.#notNamespaces?.fits(namespace)) return false;
+    if (this.#blocks !== undefined && !contains(this.#blocks, ip)) return false;
+    return this.#notBlocks === undefined || !contains(this.#notBlocks, ip);
+  }
+}
+
+function contains(blocks: readonly CidrBlock[], ip: Uint8Array): boolean {
+  for (const block of blocks) if (block.contains(ip)) return true;
+  return false;
 }
 
 /** namerd has refused unreadable blocks already; guessing here could only weaken a DENY. */

@@ -9,98 +9,131 @@
  */
 
 import type { HeaderCondition, PolicyAction, TargetMatch } from '#api';
-import type { Test } from './caller.ts';
-import { type Breadth, pathTest } from './path-patterns.ts';
-import { anyOf, every, given, type TextTest, textTest } from './patterns.ts';
+import type { Caller, RequestFacts } from './caller.ts';
+import { type Breadth, PathPatterns } from './path-patterns.ts';
+import { TextPatterns } from './patterns.ts';
 
-/** True for what one of the matches fits; an empty list fits everything. */
-export function targetTest(matches: readonly TargetMatch[], action: PolicyAction): Test {
-  return anyOf(matches.map(match => oneTarget(match, action)));
-}
+const HTTP_FIELDS = ['methods', 'notMethods', 'paths', 'notPaths', 'hosts', 'notHosts', 'headers'] as const;
 
 export function hasHttpFields(match: TargetMatch): boolean {
-  return asksPath(match) || HTTP_FIELDS.some(field => match[field] !== undefined);
+  return HTTP_FIELDS.some(field => match[field] !== undefined);
 }
 
 export function asksPath({ paths, notPaths }: TargetMatch): boolean {
   return paths !== undefined || notPaths !== undefined;
 }
 
-const HTTP_FIELDS = ['methods', 'notMethods', 'hosts', 'notHosts', 'headers'] as const;
+export class Target {
+  readonly #ports: readonly number[] | undefined;
+  readonly #notPorts: readonly number[] | undefined;
+  readonly #http: RequestTarget | undefined;
+  /** Of bytes that are not HTTP nobody can tell what they ask for: refusals hold, permissions don't. */
+  readonly #withoutRequest: boolean;
 
-function oneTarget(match: TargetMatch, action: PolicyAction): Test {
-  const ports = portTest(match);
-  if (!hasHttpFields(match)) return ports;
-  const http = httpTest(match, action === 'ALLOW' ? 'narrow' : 'wide');
-  // Of bytes that are not HTTP nobody can tell what they ask for: refusals hold, permissions don't.
-  const withoutRequest = action === 'DENY';
-  return caller => ports(caller) && (caller.request === undefined ? withoutRequest : http(caller));
-}
-
-function portTest({ ports, notPorts }: TargetMatch): Test {
-  const wanted = ports && new Set(ports);
-  const unwanted = notPorts && new Set(notPorts);
-  return every(
-    given<Test>([
-      wanted && (({ port }) => wanted.has(port)),
-      unwanted && (({ port }) => !unwanted.has(port)),
-    ]),
-  );
-}
-
-function httpTest(match: TargetMatch, breadth: Breadth): Test {
-  const opposite = breadth === 'wide' ? 'narrow' : 'wide';
-  const method = methodTest(match.methods, breadth);
-  const notMethod = methodTest(match.notMethods, opposite);
-  const path = pathTest(match.paths, breadth);
-  const notPath = pathTest(match.notPaths, opposite);
-  const host = textTest(match.hosts?.map(lower));
-  const notHost = textTest(match.notHosts?.map(lower));
-  return every(
-    given<Test>([
-      method && (({ request }) => request !== undefined && method(request.method)),
-      notMethod && (({ request }) => request !== undefined && !notMethod(request.method)),
-      path && (({ request }) => request !== undefined && path(request.path)),
-      notPath && (({ request }) => request !== undefined && !notPath(request.path)),
-      host && (({ request }) => request !== undefined && host(request.host)),
-      notHost && (({ request }) => request !== undefined && !notHost(request.host)),
-      ...(match.headers ?? []).map(condition => headerTest(condition, breadth)),
-    ]),
-  );
-}
-
-function methodTest(methods: readonly string[] | undefined, breadth: Breadth): TextTest | undefined {
-  if (methods === undefined) return undefined;
-  const exact = new Set(methods);
-  if (breadth === 'narrow') return method => exact.has(method);
-  const folded = new Set(methods.map(method => method.toUpperCase()));
-  return method => folded.has(method) || (!isUpper(method) && folded.has(method.toUpperCase()));
-}
-
-function headerTest({ name, values, notValues }: HeaderCondition, breadth: Breadth): Test {
-  const field = name.toLowerCase();
-  if (values === undefined && notValues === undefined) {
-    return ({ request }) => request?.header(field) !== undefined;
+  constructor(match: TargetMatch, action: PolicyAction) {
+    this.#ports = match.ports;
+    this.#notPorts = match.notPorts;
+    const breadth = action === 'ALLOW' ? 'narrow' : 'wide';
+    this.#http = hasHttpFields(match) ? new RequestTarget(match, breadth) : undefined;
+    this.#withoutRequest = action === 'DENY';
   }
-  const fits = valueTest(values, breadth);
-  const unfit = valueTest(notValues, breadth === 'wide' ? 'narrow' : 'wide');
-  return ({ request }) => {
-    const value = request?.header(field);
-    return (
-      (fits === undefined || (value !== undefined && fits(value))) &&
-      (unfit === undefined || value === undefined || !unfit(value))
-    );
-  };
+
+  fits({ port, request }: Caller): boolean {
+    if (this.#ports !== undefined && !this.#ports.includes(port)) return false;
+    if (this.#notPorts?.includes(port)) return false;
+    if (this.#http === undefined) return true;
+    return request === undefined ? this.#withoutRequest : this.#http.fits(request);
+  }
 }
 
-function valueTest(patterns: readonly string[] | undefined, breadth: Breadth): TextTest | undefined {
-  const exactly = textTest(patterns);
-  const folded = textTest(patterns?.map(lower));
-  if (exactly === undefined || folded === undefined || breadth === 'narrow') return exactly;
-  return value => {
+class RequestTarget {
+  readonly #methods: Methods | undefined;
+  readonly #notMethods: Methods | undefined;
+  readonly #paths: PathPatterns | undefined;
+  readonly #notPaths: PathPatterns | undefined;
+  readonly #hosts: TextPatterns | undefined;
+  readonly #notHosts: TextPatterns | undefined;
+  readonly #headers: readonly Header[];
+
+  constructor(match: TargetMatch, breadth: Breadth) {
+    const opposite = oppositeOf(breadth);
+    this.#methods = match.methods && new Methods(match.methods, breadth);
+    this.#notMethods = match.notMethods && new Methods(match.notMethods, opposite);
+    this.#paths = match.paths && new PathPatterns(match.paths, breadth);
+    this.#notPaths = match.notPaths && new PathPatterns(match.notPaths, opposite);
+    this.#hosts = TextPatterns.read(match.hosts?.map(lower));
+    this.#notHosts = TextPatterns.read(match.notHosts?.map(lower));
+    this.#headers = (match.headers ?? []).map(condition => new Header(condition, breadth));
+  }
+
+  fits(request: RequestFacts): boolean {
+    if (this.#methods !== undefined && !this.#methods.fits(request.method)) return false;
+    if (this.#notMethods?.fits(request.method)) return false;
+    if (this.#paths !== undefined && !this.#paths.fits(request.path)) return false;
+    if (this.#notPaths?.fits(request.path)) return false;
+    if (this.#hosts !== undefined && !this.#hosts.fits(request.host)) return false;
+    if (this.#notHosts?.fits(request.host)) return false;
+    for (const header of this.#headers) if (!header.fits(request)) return false;
+    return true;
+  }
+}
+
+class Methods {
+  readonly #methods: readonly string[];
+  readonly #wide: boolean;
+
+  constructor(methods: readonly string[], breadth: Breadth) {
+    this.#wide = breadth === 'wide';
+    this.#methods = this.#wide ? methods.map(method => method.toUpperCase()) : methods;
+  }
+
+  fits(method: string): boolean {
+    if (this.#methods.includes(method)) return true;
+    return this.#wide && !isUpper(method) && this.#methods.includes(method.toUpperCase());
+  }
+}
+
+class Header {
+  readonly #name: string;
+  readonly #values: HeaderValues | undefined;
+  readonly #notValues: HeaderValues | undefined;
+
+  constructor({ name, values, notValues }: HeaderCondition, breadth: Breadth) {
+    this.#name = lower(name);
+    this.#values = values && new HeaderValues(values, breadth);
+    this.#notValues = notValues && new HeaderValues(notValues, oppositeOf(breadth));
+  }
+
+  fits(request: RequestFacts): boolean {
+    const value = request.header(this.#name);
+    // Without any condition on the value it must be there; `notValues` alone also fits its absence.
+    if (value === undefined) return this.#values === undefined && this.#notValues !== undefined;
+    if (this.#values !== undefined && !this.#values.fit(value)) return false;
+    return this.#notValues === undefined || !this.#notValues.fit(value);
+  }
+}
+
+class HeaderValues {
+  readonly #patterns: TextPatterns | undefined;
+  readonly #wide: boolean;
+
+  constructor(values: readonly string[], breadth: Breadth) {
+    this.#wide = breadth === 'wide';
+    this.#patterns = TextPatterns.read(this.#wide ? values.map(lower) : values);
+  }
+
+  fit(value: string): boolean {
+    const patterns = this.#patterns as TextPatterns;
+    if (!this.#wide) return patterns.fits(value);
     const text = value.toLowerCase();
-    return folded(text) || (text.includes(',') && text.split(',').some(part => folded(part.trim())));
-  };
+    return (
+      patterns.fits(text) || (text.includes(',') && text.split(',').some(part => patterns.fits(part.trim())))
+    );
+  }
+}
+
+function oppositeOf(breadth: Breadth): Breadth {
+  return breadth === 'wide' ? 'narrow' : 'wide';
 }
 
 function isUpper(text: string): boolean {
