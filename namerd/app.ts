@@ -78,9 +78,9 @@ class Assembly {
       trustDomain: meshConfig?.trustDomain ?? '',
       meshNamespace: meshConfig?.meshNamespace ?? DEFAULT_MESH_NAMESPACE,
     });
-    const { registry } = state;
+    const { registry, routing } = state;
     const { dtabs } = state.storage;
-    const naming = openNaming({ ...parts, namers, mesh: meshConfig !== undefined, registry, dtabs });
+    const naming = openNaming({ ...parts, namers, mesh: meshConfig !== undefined, registry, routing, dtabs });
     const mesh = await this.#startMesh(meshConfig, state, naming);
     const control = await this.#startControl(controlConfig, state, naming, mesh);
     measure(this.#metrics, { state, mesh, servers: () => ({ control }) });

@@ -29,7 +29,7 @@ export interface Mesh {
 /** Resolves when node proxies can connect. @throws CaError, TrustError, ListenError */
 export async function openMesh({ config, state, naming, clock, log, scope }: MeshOptions): Promise<Mesh> {
   const { trustDomain, certificateTtlMs } = config;
-  const { registry, storage } = state;
+  const { registry, routing, storage } = state;
   const authority = scope.own('authority', await openAuthority(config, clock, log));
   const certifier = new Certifier({
     authority,
@@ -44,8 +44,11 @@ export async function openMesh({ config, state, naming, clock, log, scope }: Mes
   });
   const dtab = naming.dtabOf(config.dtabNamespace);
   const { interpreter } = naming;
-  const addresses = scope.own('addresses', new AddressBinder({ registry, interpreter, dtab, clock }));
-  const nodes = new NodeStates(registry, storage.policies.documents, config.meshNamespace);
+  const addresses = scope.own(
+    'addresses',
+    new AddressBinder({ registry, interpreter, dtab, routing, clock }),
+  );
+  const nodes = new NodeStates(registry, storage.policies.documents, config.meshNamespace, routing);
   const source = meshSource({ addresses, interpreter, dtab, nodes, registry, authority });
   const { ip: host, port } = config;
   const server = await MeshServer.start({ host, port, certifier, source, clock, log });

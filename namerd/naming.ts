@@ -14,6 +14,7 @@ import {
   FsNamer,
   Hosts,
   type Namer,
+  REGISTRY_PREFIX,
   RegistryNamer,
   RewriteNamer,
   SystemNamers,
@@ -22,6 +23,7 @@ import {
 } from './namers/index.ts';
 import type { Registry } from './registry/index.ts';
 import type { DtabResource } from './resources/index.ts';
+import type { Routing } from './routing/index.ts';
 import type { DocumentStore } from './store/index.ts';
 
 export interface NamingOptions {
@@ -29,6 +31,8 @@ export interface NamingOptions {
   /** Names of services lead to the registry even where the configuration does not name it. */
   mesh: boolean;
   registry: Registry;
+  /** How replicas of services are used. */
+  routing: Routing;
   dtabs: DocumentStore<DtabResource>;
   clock: Clock;
   log: Logger;
@@ -49,10 +53,11 @@ const MAX_NAMESPACES = 1_000;
 
 /** @throws NamerPrefixError, NamerError, NameSyntaxError */
 export function openNaming(options: NamingOptions): Naming {
-  const { mesh, registry, dtabs, clock, scope } = options;
+  const { mesh, registry, routing, dtabs, clock, scope } = options;
   const hosts = scope.own('host names', new Hosts({ resolver: systemResolver(), clock }));
   const namers = options.namers.map(config => openNamer(config, hosts, options));
-  if (mesh && !namers.some(namer => namer instanceof RegistryNamer)) namers.push(new RegistryNamer(registry));
+  if (mesh && !namers.some(namer => namer instanceof RegistryNamer))
+    namers.push(new RegistryNamer(registry, REGISTRY_PREFIX, routing));
   const table = new NamerTable(namers, new SystemNamers(hosts));
   const interpreter = new Interpreter({ namers: table, registry, clock });
   const ofRegistry = namers.find(namer => namer instanceof RegistryNamer);
@@ -72,7 +77,11 @@ function stored({ documents }: DocumentStore<DtabResource>, namespace: string): 
   return new Derived(use => use('documents', () => documents).get(namespace)?.value.value);
 }
 
-function openNamer(config: NamerConfig, hosts: Hosts, { registry, clock, log, scope }: NamingOptions): Namer {
+function openNamer(
+  config: NamerConfig,
+  hosts: Hosts,
+  { registry, routing, clock, log, scope }: NamingOptions,
+): Namer {
   const { kind, prefix } = config;
   switch (kind) {
     case 'io.l5d.fs':
@@ -80,7 +89,7 @@ function openNamer(config: NamerConfig, hosts: Hosts, { registry, clock, log, sc
     case 'io.l5d.rewrite':
       return new RewriteNamer(config);
     case 'io.nodemesh.registry':
-      return new RegistryNamer(registry, prefix);
+      return new RegistryNamer(registry, prefix, routing);
     case 'io.l5d.dnssrv': {
       const { dnsHosts, refreshMs } = config;
       if (dnsHosts.length === 0)

@@ -6,7 +6,7 @@ import type { Scope } from '#base/lifecycle.ts';
 import type { Logger } from '#base/log.ts';
 import type { Watchable } from '#base/watch.ts';
 import type { NamerdConfig, StorageConfig } from './config.ts';
-import { policyStatus } from './policies/index.ts';
+import { ObjectStatuses } from './policies/index.ts';
 import {
   DirectorySource,
   fileEnrolment,
@@ -15,12 +15,15 @@ import {
   type RegistrySnapshot,
   storageSource,
 } from './registry/index.ts';
-import { type ObjectStatus, type Resource, resourceKey, sortStatus } from './resources/index.ts';
+import { type ObjectStatus, type Resource, sortStatus } from './resources/index.ts';
+import { Routing } from './routing/index.ts';
 import { fileStorage, memoryStorage, type Storage } from './store/index.ts';
 
 export interface MeshState {
   storage: Storage;
   registry: Registry;
+  /** What routes and traffic policies mean for services. */
+  routing: Routing;
   /** What the files of the registry hold. */
   registryFiles(): RegistrySnapshot;
   /** Everything that is to be said about any object, errors first. */
@@ -61,25 +64,21 @@ export async function openState(options: StateOptions): Promise<MeshState> {
     log,
   });
   scope.own('registry', registry);
-  const ofPolicies = (documents = storage.policies.documents.current) =>
-    policyStatus(documents, registry.workloads(), meshNamespace);
+  const { httpRoutes, grpcRoutes, traffic } = storage;
+  const routing = new Routing({
+    routes: [httpRoutes.documents, grpcRoutes.documents],
+    policies: traffic.documents,
+    registry,
+  });
+  scope.own('routing', routing);
+  const ofObjects = new ObjectStatuses({ storage, registry, meshNamespace });
   return {
     storage,
     registry,
+    routing,
     registryFiles: () => files?.snapshot.current ?? { services: [], workloads: [] },
-    statuses: () =>
-      sortStatus([
-        ...storage.problems.current,
-        ...registry.status.current,
-        ...ofPolicies().filter(({ state }) => state !== 'ok'),
-      ]),
-    foresee(resource) {
-      if (resource.kind !== 'AuthorizationPolicy') return [];
-      const key = resourceKey(resource.metadata);
-      const documents = new Map(storage.policies.documents.current);
-      documents.set(key, { value: resource, version: '' });
-      return ofPolicies(documents).filter(status => status.key === key && status.state !== 'ok');
-    },
+    statuses: () => sortStatus([...storage.problems.current, ...registry.status.current, ...ofObjects.all()]),
+    foresee: resource => ofObjects.foresee(resource),
   };
 }
 

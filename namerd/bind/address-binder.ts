@@ -1,13 +1,13 @@
 /** Whose an original destination is, and where connections to it go. */
 
-import type { AddressState } from '#api';
+import type { AddressState, ServiceHttp } from '#api';
 import type { Clock } from '#base/clock.ts';
 import { Derived, type Use } from '#base/derived.ts';
 import { type Endpoint, endpoint, formatEndpoint } from '#base/net.ts';
 import { SharedWatches } from '#base/shared-watch.ts';
 import type { Watchable } from '#base/watch.ts';
-import { type Dtab, Path } from '#names';
-import { portLabel, type Registry, replicaAt, type Service } from '../registry/index.ts';
+import type { Dtab } from '#names';
+import { keyOf, portLabel, type Registry, replicaAt, type Service, serviceName } from '../registry/index.ts';
 import { type Interpreter, nameStateOf } from './interpreter.ts';
 import { sameAddressState } from './same-state.ts';
 
@@ -15,16 +15,18 @@ export interface AddressBinderOptions {
   registry: Registry;
   interpreter: Interpreter;
   dtab: Watchable<Dtab>;
+  /** What services ask for HTTP; without it, none does. */
+  routing?: HttpSource;
   clock: Clock;
+}
+
+export interface HttpSource {
+  /** @param service `<namespace>/<name>` */
+  http(service: string, port: number): Watchable<ServiceHttp | undefined>;
 }
 
 const LINGER_MS = 10_000;
 const MAX_IDLE = 1_000;
-
-/** The name under which a service's port is asked for. */
-export function serviceName(namespace: string, service: string, port: string): Path {
-  return Path.of('svc', namespace, service, port);
-}
 
 export class AddressBinder {
   readonly #options: AddressBinderOptions;
@@ -64,19 +66,27 @@ export class AddressBinder {
     return this.#serviceState(use, owner.service, port);
   }
 
-  #serviceState(
-    use: Use,
-    { namespace, name: service, ports }: Service,
-    port: number,
-  ): AddressState | undefined {
+  #serviceState(use: Use, owner: Service, port: number): AddressState | undefined {
+    const { namespace, name: service, ports } = owner;
     const found = ports.find(each => each.port === port);
     if (found === undefined) return { target: 'unserved', namespace, service };
-    const { interpreter, dtab } = this.#options;
+    const { interpreter, dtab, routing } = this.#options;
     const label = portLabel(found);
     const path = serviceName(namespace, service, label);
     const bound = nameStateOf(use(`name ${path}`, () => interpreter.bind(dtab, path)));
     if (bound === undefined) return undefined;
+    const key = keyOf(owner);
+    const http = routing && use(`http ${key}`, () => routing.http(key, port));
     const { appProtocol } = found;
-    return { target: 'service', namespace, service, port: label, name: path.show, appProtocol, bound };
+    return {
+      target: 'service',
+      namespace,
+      service,
+      port: label,
+      name: path.show,
+      appProtocol,
+      bound,
+      ...(http === undefined ? {} : { http }),
+    };
   }
 }

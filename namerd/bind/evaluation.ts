@@ -6,6 +6,10 @@
  *   alternatives   the first that is not `~`; pending and failed ones are waited for and reported, not skipped
  *   a union        the branches that are ok without `~` and `!`; else the first failure; else pending
  *
+ * A request may bring rules of its own, which win. They choose among what the mesh has and no more: how many of a
+ * path's first elements the mesh's rules wrote ("vouched") goes along with the path, and whatever turns a name into
+ * any host one likes answers only to those.
+ *
  * Invariants: the result has no alternatives; depth counts look-ups of paths; the work of one run is bounded,
  * whatever the dtab.
  */
@@ -22,6 +26,8 @@ import type { NamerTable } from './namer-table.ts';
 export const MAX_DEPTH = 100;
 /** A dtab can double a name at every step: this ends it. */
 export const MAX_LOOKUPS = 5_000;
+/** With rules of a request, which need not be meant well. */
+export const MAX_LOCAL_LOOKUPS = 250;
 /** Trees nest within look-ups; the stack is finite. */
 const MAX_NESTING = 1_500;
 /** Trees and their parts that are walked through; a dtab may hold a hundred thousand of them in one rule. */
@@ -57,15 +63,21 @@ export type Binding = Activity<BoundTree>;
 export interface EvaluationInput {
   use: Use;
   dtab: Dtab;
+  /** Rules of a single request. */
+  local?: Dtab;
   namers: NamerTable;
   known: KnownReplicas;
 }
 
 export function evaluateName(input: EvaluationInput, path: Path): Binding {
   const evaluation = new Evaluation(input);
-  const binding = evaluation.path(path, 0);
+  const binding = evaluation.path(path, 0, WHOLLY);
   return evaluation.overflow ?? binding;
 }
+
+/** Every element of the path is the mesh's own. */
+const WHOLLY = Number.POSITIVE_INFINITY;
+const NO_RULES: readonly Dentry[] = [];
 
 class Evaluation {
   /**
@@ -83,35 +95,55 @@ class Evaluation {
     this.#input = input;
   }
 
-  path(path: Path, depth: number): Binding {
+  /** @param vouched how many of the path's first elements the mesh's own rules wrote */
+  path(path: Path, depth: number, vouched: number): Binding {
     if (this.overflow !== undefined) return this.overflow;
     this.#lookups += 1;
-    if (this.#lookups > MAX_LOOKUPS) return this.#tooBig(`the name takes more than ${MAX_LOOKUPS} look-ups`);
+    const { use, dtab, local, namers } = this.#input;
+    const most = local === undefined ? MAX_LOOKUPS : MAX_LOCAL_LOOKUPS;
+    if (this.#lookups > most) return this.#tooBig(`the name takes more than ${most} look-ups`);
     if (isTooLong(path)) return this.#tooBig(TOO_LONG);
-    const { use, dtab, namers } = this.#input;
-    const rules = dtab.matching(path);
-    const [first, ...more] = rules;
+    const brought = local?.matching(path) ?? NO_RULES;
+    const own = dtab.matching(path);
+    const first = brought[0] ?? own[0];
     // A rule whose only answer is `~` leaves the path to the namers.
-    if (first !== undefined && (more.length > 0 || first.dst.type !== 'neg'))
-      return this.#firstAnswer(rules, rule => this.#rule(rule, path, depth + 1));
-    const answer = use(`name ${path.show}`, () => namers.lookup(path));
-    return answer.state === 'ok' ? this.#tree(answer.value, depth + 1, this.#namerLeaf) : answer;
+    if (first !== undefined && (brought.length + own.length > 1 || first.dst.type !== 'neg')) {
+      const answer = this.#firstAnswer(brought, rule => this.#rule(rule, path, depth + 1, undefined));
+      if (answer.state !== 'ok' || answer.value.type !== 'neg') return answer;
+      return this.#firstAnswer(own, rule => this.#rule(rule, path, depth + 1, vouched));
+    }
+    const shown = path.show;
+    const key = vouched === WHOLLY ? `name ${shown}` : `name ${shown} ${vouched}`;
+    const answer = use(key, () => namers.lookup(path, vouched));
+    // What a namer makes of a name is as good as the name.
+    const kept = vouched >= path.size ? WHOLLY : 0;
+    return answer.state === 'ok'
+      ? this.#tree(answer.value, depth + 1, (leaf, depth) => this.#namerLeaf(leaf, depth, kept))
+      : answer;
   }
 
-  /** The rest of the path goes behind each leaf when its turn comes: of a large tree few are looked at. */
-  #rule({ prefix, dst }: Dentry, path: Path, depth: number): Binding {
+  /**
+   * The rest of the path goes behind each leaf when its turn comes: of a large tree few are looked at.
+   * @param vouched of the path; undefined for a rule that the request has brought
+   */
+  #rule({ prefix, dst }: Dentry, path: Path, depth: number, vouched: number | undefined): Binding {
     const rest = path.drop(prefix.size);
-    return this.#tree(dst, depth, (to, depth) => this.path(to.concat(rest), depth));
+    const vouchedRest = Math.max(0, (vouched ?? 0) - prefix.size);
+    return this.#tree(dst, depth, (to, depth) =>
+      this.path(to.concat(rest), depth, vouched === undefined ? 0 : to.size + vouchedRest),
+    );
   }
 
-  readonly #namerLeaf = (value: LeafOf<NamerTree>, depth: number): Binding => {
-    if (value.type === 'path') return this.path(value.path, depth);
+  #namerLeaf(value: LeafOf<NamerTree>, depth: number, vouched: number): Binding {
+    if (value.type === 'path') return this.path(value.path, depth, vouched);
     if (value.replicas.state === 'bound') this.#replicas += value.replicas.replicas.length;
     if (this.#replicas > MAX_REPLICAS)
       return this.#tooBig(`the name leads to more than ${MAX_REPLICAS} replicas`);
     const replicas = this.#input.known.fillIn(this.#input.use, value.replicas);
-    return ok({ type: 'leaf', id: value.id.show, residual: value.residual.show, replicas });
-  };
+    const { id, residual, client } = value;
+    const leaf = { type: 'leaf', id: id.show, residual: residual.show, replicas } as const;
+    return ok(client === undefined ? leaf : { ...leaf, client });
+  }
 
   #tree<T>(tree: NameTree<T>, depth: number, leaf: (value: T, depth: number) => Binding): Binding {
     if (depth > MAX_DEPTH)

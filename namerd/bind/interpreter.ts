@@ -52,6 +52,14 @@ export class Interpreter {
     return this.#start(dtab, path);
   }
 
+  /**
+   * As {@link bindAlone}, by the mesh's dtab and rules that a request has brought: these win, and lead only to what
+   * the mesh has.
+   */
+  bindWith(dtab: Watchable<Dtab>, local: Dtab, path: Path): Watchable<Binding> {
+    return this.#start(dtab, path, local);
+  }
+
   /** Every step and alternative of a name; pending as long as any namer on the way is. Not shared. */
   delegate(dtab: Watchable<Dtab>, path: Path): Watchable<Activity<DelegateTree>> {
     return watchDelegation({ namers: this.#namers, known: this.#known }, dtab, path);
@@ -81,11 +89,11 @@ export class Interpreter {
     return table;
   }
 
-  #start(dtab: Watchable<Dtab>, path: Path): Watchable<Binding> {
-    const namers = this.#namers;
-    const known = this.#known;
+  #start(dtab: Watchable<Dtab>, path: Path, local?: Dtab): Watchable<Binding> {
+    const own = local === undefined ? {} : { local };
+    const input = { namers: this.#namers, known: this.#known, ...own };
     return new Derived(
-      use => evaluateName({ use, dtab: use('dtab', () => dtab), namers, known }, path),
+      use => evaluateName({ ...input, use, dtab: use('dtab', () => dtab) }, path),
       sameBinding,
     );
   }

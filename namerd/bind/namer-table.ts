@@ -3,7 +3,7 @@
 import { MeshError } from '#base/errors.ts';
 import type { Watchable } from '#base/watch.ts';
 import type { Path } from '#names';
-import type { Namer, NamerAnswer, SystemNamers } from '../namers/index.ts';
+import { constant, type Namer, type NamerAnswer, NO_ANSWER, type SystemNamers } from '../namers/index.ts';
 
 export class NamerPrefixError extends MeshError {
   constructor(message: string) {
@@ -33,9 +33,13 @@ export class NamerTable {
     this.#system = system;
   }
 
-  lookup(path: Path): Watchable<NamerAnswer> {
+  /** @param vouched how many elements of the path the mesh's own rules wrote; see {@link Namer.openElems} */
+  lookup(path: Path, vouched = Number.POSITIVE_INFINITY): Watchable<NamerAnswer> {
     const namer = this.#namers.find(({ prefix }) => path.startsWith(prefix));
-    return namer === undefined ? this.#system.lookup(path) : namer.lookup(path.drop(namer.prefix.size));
+    if (namer === undefined) return this.#system.lookup(path, vouched);
+    const { openElems, prefix } = namer;
+    if (openElems > 0 && vouched < prefix.size + openElems) return constant(NO_ANSWER);
+    return namer.lookup(path.drop(prefix.size));
   }
 
   /** The ids that the namers could bind now, as far as they can tell. */

@@ -2,6 +2,7 @@
 
 import type { AddressState, BoundTree, NameState, ReplicaSet } from '#api';
 import { sameReplica } from '../registry/index.ts';
+import { sameDocument } from '../registry/sources/merge.ts';
 import type { Binding } from './evaluation.ts';
 
 export function sameBinding(a: Binding, b: Binding): boolean {
@@ -14,7 +15,12 @@ export function sameBinding(a: Binding, b: Binding): boolean {
 function sameTree(a: BoundTree, b: BoundTree): boolean {
   if (a === b) return true;
   if (a.type === 'leaf' && b.type === 'leaf')
-    return a.id === b.id && a.residual === b.residual && sameReplicaSet(a.replicas, b.replicas);
+    return (
+      a.id === b.id &&
+      a.residual === b.residual &&
+      sameReplicaSet(a.replicas, b.replicas) &&
+      sameDocument(a.client, b.client)
+    );
   if (a.type === 'union' && b.type === 'union')
     return sameList(a.branches, b.branches, (x, y) => x.weight === y.weight && sameTree(x.tree, y.tree));
   return a.type === b.type && a.type !== 'leaf' && a.type !== 'union';
@@ -39,7 +45,12 @@ export function sameAddressState(a: AddressState | undefined, b: AddressState | 
   if (a.target === 'unserved' && b.target === 'unserved')
     return a.namespace === b.namespace && a.service === b.service;
   if (a.target === 'service' && b.target === 'service')
-    return a.name === b.name && a.appProtocol === b.appProtocol && sameNameState(a.bound, b.bound);
+    return (
+      a.name === b.name &&
+      a.appProtocol === b.appProtocol &&
+      sameNameState(a.bound, b.bound) &&
+      sameDocument(a.http, b.http)
+    );
   return a.target === 'foreign' && b.target === 'foreign';
 }
 

@@ -41,6 +41,8 @@ const SMALL_WEIGHT = 0.1;
 export class DnsSrvNamer implements Namer {
   readonly kind = 'io.l5d.dnssrv';
   readonly prefix: Path;
+  /** The domain: its records may say any host. */
+  readonly openElems = 1;
   readonly #hosts: Hosts;
   readonly #records: SharedWatches<DnsState<readonly HostPort[]>>;
 

@@ -1,6 +1,6 @@
 /** What a namer is: it answers the names below its prefix, and its answers change while they are watched. */
 
-import type { ReplicaSet } from '#api';
+import type { ClientSettings, ReplicaSet } from '#api';
 import { MeshError } from '#base/errors.ts';
 import type { Watchable } from '#base/watch.ts';
 import { leaf, type NameTree, NEG, type Path } from '#names';
@@ -17,6 +17,8 @@ export interface BoundName {
   readonly id: Path;
   readonly residual: Path;
   readonly replicas: ReplicaSet;
+  /** How the replicas are used, where somebody has said it. */
+  readonly client?: ClientSettings;
 }
 
 /** Another name to go on with. */
@@ -33,6 +35,12 @@ export interface Namer {
   readonly kind: string;
   /** With its name space: `/#/io.l5d.fs`. */
   readonly prefix: Path;
+  /**
+   * How many elements behind the prefix let whoever writes the name decide which hosts are meant. A name that a
+   * request's own dtab has made gets an answer only where the mesh's rules wrote these. 0: hosts are those that the
+   * operator wrote down, whatever the name.
+   */
+  readonly openElems: number;
   /** @param rest what stands behind the prefix. Nothing is done for it until it is observed. */
   lookup(rest: Path): Watchable<NamerAnswer>;
   /** The ids that it could bind now, where it can tell. */
@@ -74,11 +82,11 @@ export function goOn(path: Path): NamerTree {
   return leaf({ type: 'path', path });
 }
 
-export function bound(id: Path, residual: Path, replicas: ReplicaSet): NamerTree {
-  return leaf({ type: 'bound', id, residual, replicas });
+export function bound(id: Path, residual: Path, replicas: ReplicaSet, client?: ClientSettings): NamerTree {
+  return leaf({ type: 'bound', id, residual, replicas, ...(client === undefined ? {} : { client }) });
 }
 
-/** True for answers that say the same; replica sets are compared as objects. */
+/** True for answers that say the same; replica sets and settings are compared as objects. */
 export function sameAnswer(a: NamerAnswer, b: NamerAnswer): boolean {
   if (a === b) return true;
   if (a.state === 'failed' && b.state === 'failed') return a.error.message === b.error.message;
@@ -90,6 +98,7 @@ export function sameAnswer(a: NamerAnswer, b: NamerAnswer): boolean {
   return (
     y.value.type === 'bound' &&
     x.value.replicas === y.value.replicas &&
+    x.value.client === y.value.client &&
     x.value.id.equals(y.value.id) &&
     x.value.residual.equals(y.value.residual)
   );

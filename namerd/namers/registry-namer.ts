@@ -1,5 +1,6 @@
 /** `io.nodemesh.registry`: `/#/registry/<namespace>/<service>/<port>[/rest]`, the port by name or number. */
 
+import type { ClientSettings } from '#api';
 import { Derived } from '#base/derived.ts';
 import type { Watchable } from '#base/watch.ts';
 import { Path, utf8Of } from '#names';
@@ -8,15 +9,24 @@ import { bound, constant, type Namer, type NamerAnswer, NO_ANSWER, ok, sameAnswe
 
 export const REGISTRY_PREFIX = Path.of('registry');
 
+/** How the replicas of a service's port are used, for those who speak HTTP to them. */
+export interface ClientSource {
+  /** @param service `<namespace>/<name>` */
+  client(service: string, port: number): Watchable<ClientSettings | undefined>;
+}
+
 export class RegistryNamer implements Namer {
   readonly kind = 'io.nodemesh.registry';
   readonly prefix: Path;
+  readonly openElems = 0;
   readonly #registry: Registry;
+  readonly #clients: ClientSource | undefined;
 
   /** @param prefix below `/#` */
-  constructor(registry: Registry, prefix: Path = REGISTRY_PREFIX) {
+  constructor(registry: Registry, prefix: Path = REGISTRY_PREFIX, clients?: ClientSource) {
     this.prefix = Path.of('#').concat(prefix);
     this.#registry = registry;
+    this.#clients = clients;
   }
 
   /**
@@ -33,8 +43,11 @@ export class RegistryNamer implements Namer {
         label,
       );
       if (port === undefined) return NO_ANSWER;
+      const clients = this.#clients;
+      const { port: number } = port.port;
+      const client = clients && use(`client ${number}`, () => clients.client(key, number));
       const id = this.prefix.concat(rest.take(2)).concat(Path.of(port.label));
-      return ok(bound(id, rest.drop(3), port.replicas));
+      return ok(bound(id, rest.drop(3), port.replicas, client));
     }, sameAnswer);
   }
 

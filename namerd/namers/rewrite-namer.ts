@@ -19,6 +19,8 @@ export interface RewriteNamerOptions {
 export class RewriteNamer implements Namer {
   readonly kind = 'io.l5d.rewrite';
   readonly prefix: Path;
+  /** What it makes of a name that is not the mesh's own is not the mesh's own either. */
+  readonly openElems = 0;
   readonly #matcher: PathMatcher;
   readonly #name: string;
 

@@ -42,20 +42,27 @@ export class SystemNamers {
     this.#hosts = hosts;
   }
 
-  /** @param path whole; outside `/$` there is no answer. */
-  lookup(path: Path): Watchable<NamerAnswer> {
+  /**
+   * @param path whole; outside `/$` there is no answer.
+   * @param vouched how many of its first elements the mesh's own rules wrote. Nobody else may say which of these
+   * namers is asked, nor for which address.
+   */
+  lookup(path: Path, vouched = Number.POSITIVE_INFINITY): Watchable<NamerAnswer> {
     const [space, kind] = path.elems;
-    if (space !== '$' || kind === undefined) return constant(NO_ANSWER);
+    if (space !== '$' || kind === undefined || vouched < 2) return constant(NO_ANSWER);
     const rewritten = rewriteSystemPath(path);
     if (rewritten !== undefined)
       return constant(ok(mapTree(rewritten, path => ({ type: 'path' as const, path }))));
     if (kind === 'inet' || kind === 'fixedinet') {
       const target = inetTarget(path, kind === 'fixedinet');
-      return target === undefined ? constant(notAnAddress(path)) : this.#watch(path, target);
+      if (target === undefined) return constant(notAnAddress(path));
+      return vouched < target.consumed ? constant(NO_ANSWER) : this.#watch(path, target);
     }
     if (kind === 'io.buoyant.rinet') {
       const target = rinetTarget(path);
-      return target === undefined ? constant(NO_ANSWER) : this.#watch(path, target);
+      return target === undefined || vouched < target.consumed
+        ? constant(NO_ANSWER)
+        : this.#watch(path, target);
     }
     return constant(failed(new UnknownNamerError(path, [...SYSTEM_REWRITERS, ...ADDRESSES])));
   }

@@ -4,7 +4,7 @@
  * its namespace that have all its labels.
  */
 
-import type { Policy, Transport, TransportMode } from '#api';
+import type { Policy, TargetMatch, Transport, TransportMode } from '#api';
 import type { PolicyResource } from '../resources/index.ts';
 
 /** What a workload does with plaintext when no policy says otherwise. */
@@ -21,6 +21,8 @@ export interface AppliedPolicies {
   /** In the order in which they are tried: DENY, ALLOW, AUDIT; within an action the wider scope first. */
   readonly policies: readonly Policy[];
   readonly transport: Transport;
+  /** One of them says something about requests. */
+  readonly http: boolean;
 }
 
 const SCOPES: readonly Scope[] = ['mesh', 'namespace', 'workload'];
@@ -35,11 +37,15 @@ export class PolicyIndex {
   readonly #meshNamespace: string;
   readonly #wholeMesh: readonly PolicyResource[];
   readonly #byNamespace: ReadonlyMap<string, NamespacePolicies>;
+  readonly #ofRequests: ReadonlySet<Policy>;
 
   /** @param policies sorted by key, so that equal sets give equal answers. */
   constructor(policies: Iterable<PolicyResource>, meshNamespace: string) {
     this.#meshNamespace = meshNamespace;
     const all = [...policies];
+    this.#ofRequests = new Set(
+      all.flatMap(({ value: { policy } }) => (policy !== undefined && readsRequests(policy) ? [policy] : [])),
+    );
     this.#wholeMesh = all.filter(policy => this.scopeOf(policy) === 'mesh');
     const rest = all.filter(policy => this.scopeOf(policy) !== 'mesh');
     const groups = Map.groupBy(rest, policy => policy.metadata.namespace);
@@ -61,7 +67,8 @@ export class PolicyIndex {
     const policies = ACTIONS.flatMap(action =>
       holding.flatMap(({ value: { policy } }) => (policy?.action === action ? [policy] : [])),
     );
-    return { policies, transport: this.#transport(holding) };
+    const http = this.#ofRequests.size > 0 && policies.some(policy => this.#ofRequests.has(policy));
+    return { policies, transport: this.#transport(holding), http };
   }
 
   /** The policies that hold for the workload, the wider scope first. */
@@ -82,6 +89,26 @@ export class PolicyIndex {
     }
     return DEFAULT_TRANSPORT;
   }
+}
+
+const HTTP_FIELDS = [
+  'methods',
+  'notMethods',
+  'paths',
+  'notPaths',
+  'hosts',
+  'notHosts',
+  'headers',
+] as const satisfies readonly (keyof TargetMatch)[];
+
+/** Whether any of its rules can only be decided by looking at requests. */
+export function readsRequests({ rules }: Policy): boolean {
+  return rules.some(({ to }) => to.some(isOfRequests));
+}
+
+/** Whether it has a condition on requests, beside those on connections. */
+export function isOfRequests(target: TargetMatch): boolean {
+  return HTTP_FIELDS.some(field => target[field] !== undefined);
 }
 
 /** Is the workload one of those that the policy's selector means? The namespace must be compared before. */

@@ -7,6 +7,7 @@ export {
   memoryEnrolment,
 } from './enrolment/report-store.ts';
 export { ReportRefusedError } from './enrolment/reports.ts';
+export { selects as selectorMatches } from './indexes/label-index.ts';
 export type {
   AddressOwner,
   MeshLabel,
@@ -20,9 +21,9 @@ export type {
   Workload,
   WorkloadState,
 } from './model.ts';
-export { keyOf, MESH_LABEL } from './model.ts';
+export { asksForHttp, HTTP_ANNOTATION, keyOf, MESH_LABEL } from './model.ts';
 export { Registry, type RegistryOptions } from './registry.ts';
-export { portLabel, replicaAt, sameReplica } from './replicas.ts';
+export { portLabel, replicaAt, sameReplica, serviceName, targetPort } from './replicas.ts';
 export { readService } from './service.ts';
 export {
   DirectorySource,

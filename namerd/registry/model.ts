@@ -97,6 +97,14 @@ export type MeshLabel = 'enabled' | 'disabled' | 'unset';
 /** The label by which a workload says whether it is in the mesh. */
 export const MESH_LABEL = 'nodemesh.io/mesh';
 
+/** The annotation by which a service or a workload asks that HTTP be understood for it. */
+export const HTTP_ANNOTATION = 'nodemesh.io/l7';
+
+/** Whether its annotation asks for HTTP; routes and policies may all the same. */
+export function asksForHttp({ annotations }: Service | Workload): boolean {
+  return annotations[HTTP_ANNOTATION] === 'enabled';
+}
+
 export function meshLabelOf({ labels }: Workload): MeshLabel {
   const value = labels[MESH_LABEL];
   return value === 'enabled' || value === 'disabled' ? value : 'unset';

@@ -44,6 +44,8 @@ interface Touched {
   services: Set<string>;
   addresses: Set<string>;
   nodes: Set<string>;
+  /** Those whose services' documents changed. */
+  namespaces: Set<string>;
 }
 
 export class Registry {
@@ -69,6 +71,7 @@ export class Registry {
 
   readonly #serviceCells = new KeyedCells(key => this.#serviceStates.get(key));
   readonly #addressCells = new KeyedCells(ip => this.ownerOf(ip), sameOwner);
+  readonly #namespaceCells = new KeyedCells(namespace => this.servicesIn(namespace), sameElements);
   readonly #nodeCells = new KeyedCells(node => this.workloadsOn(node), sameElements);
 
   private constructor({ sources, trustDomain }: RegistryOptions, enrolment: Enrolment) {
@@ -99,6 +102,11 @@ export class Registry {
     return this.#serviceCells.watch(key);
   }
 
+  /** The services of a namespace as they are written, sorted by name: who serves them does not wake their watchers. */
+  watchServices(namespace: string): Watchable<readonly Service[]> {
+    return this.#namespaceCells.watch(namespace);
+  }
+
   /** @param ip canonical */
   watchAddress(ip: string): Watchable<AddressOwner | undefined> {
     return this.#addressCells.watch(ip);
@@ -117,6 +125,17 @@ export class Registry {
   /** All services, sorted by key. */
   services(): ServiceState[] {
     return sorted(this.#serviceStates);
+  }
+
+  /** The document alone. @param key `<namespace>/<name>` */
+  service(key: string): Service | undefined {
+    return this.#services.get(key)?.value;
+  }
+
+  /** Sorted by name. */
+  servicesIn(namespace: string): Service[] {
+    const keys = [...this.#serviceKeys.get(namespace)].sort();
+    return keys.flatMap(key => this.#services.get(key)?.value ?? []);
   }
 
   /** All workloads, sorted by key. */
@@ -227,6 +246,7 @@ export class Registry {
     const touch = (key: string, { namespace, addresses }: Service, change: 'add' | 'remove') => {
       this.#serviceKeys[change](namespace, key);
       touched.services.add(key);
+      touched.namespaces.add(namespace);
       for (const ip of addresses) {
         this.#serviceAddresses[change](ip, key);
         touched.addresses.add(ip);
@@ -250,6 +270,7 @@ export class Registry {
     this.#serviceCells.refresh(touched.services);
     this.#addressCells.refresh(touched.addresses);
     this.#nodeCells.refresh(touched.nodes);
+    this.#namespaceCells.refresh(touched.namespaces);
     const { services, addresses, nodes } = touched;
     if (services.size + addresses.size + nodes.size > 0) this.revision.set(this.revision.current + 1);
   }
@@ -281,7 +302,7 @@ export class Registry {
 }
 
 function nothingTouched(): Touched {
-  return { services: new Set(), addresses: new Set(), nodes: new Set() };
+  return { services: new Set(), addresses: new Set(), nodes: new Set(), namespaces: new Set() };
 }
 
 function sorted<T>(all: ReadonlyMap<string, T>): T[] {

@@ -2,6 +2,7 @@
 
 import type { Replica, ReplicaSet } from '#api';
 import { formatEndpoint } from '#base/net.ts';
+import { Path } from '#names';
 import { keyOf, type PortState, type ServicePort, type Workload, type WorkloadState } from './model.ts';
 
 /** The workload as a place that can be connected to at this address and port. */
@@ -28,6 +29,11 @@ export function portLabel({ name, port }: ServicePort): string {
   return name === '' ? String(port) : name;
 }
 
+/** The name under which a service's port is asked for. @param port its label */
+export function serviceName(namespace: string, service: string, port: string): Path {
+  return Path.of('svc', namespace, service, port);
+}
+
 /**
  * Who serves the port: every selected workload that is ready, has an address and the port. Nobody is still an
  * answer (bound to no one), as Kubernetes has it; only a service or port that does not exist is none.
@@ -51,7 +57,7 @@ export function portState(
 }
 
 /** A workload may not have the named port: then it does not serve it. */
-function targetPort({ target }: ServicePort, { ports }: Workload): number | undefined {
+export function targetPort({ target }: ServicePort, { ports }: Workload): number | undefined {
   if (typeof target === 'number') return target;
   // A port may be called like a property that every object has.
   return Object.hasOwn(ports, target) ? ports[target] : undefined;

@@ -3,7 +3,7 @@
 import type { ConfigNode, Fields } from '#base/config.ts';
 import { dnsLabelProblem, type Metadata, readLabels } from '../resources/metadata.ts';
 import { readAddresses } from './address-list.ts';
-import type { Service, ServicePort } from './model.ts';
+import { HTTP_ANNOTATION, type Service, type ServicePort } from './model.ts';
 
 export type { Service } from './model.ts';
 
@@ -13,11 +13,19 @@ const MAX_PROTOCOL = 253;
 
 /** @param spec the fields of `spec`; every problem is reported there, and then the result must not be used. */
 export function readService({ namespace, name, labels, annotations }: Metadata, spec: Fields): Service {
+  checkHttpAnnotation(annotations, spec);
   const addresses = readAddresses(spec.get('addresses'));
   const ports = readPorts(spec.need('ports'));
   const selector = readLabels(spec.get('selector'));
   spec.finish();
   return { namespace, name, labels, annotations, addresses, ports, selector };
+}
+
+/** Whoever writes something else would find nothing understood, and no reason. */
+export function checkHttpAnnotation(annotations: Readonly<Record<string, string>>, { node }: Fields): void {
+  const value = annotations[HTTP_ANNOTATION];
+  if (value !== undefined && value !== 'enabled' && value !== 'disabled')
+    node.problem(`the annotation ${HTTP_ANNOTATION} is '${value}'; it may be 'enabled' or 'disabled'`);
 }
 
 function readPorts(node: ConfigNode | undefined): ServicePort[] {

@@ -4,7 +4,7 @@ import type { ConfigNode, Fields } from '#base/config.ts';
 import { dnsLabelProblem, dnsSubdomainProblem, type Metadata } from '../resources/metadata.ts';
 import { readAddresses } from './address-list.ts';
 import { MESH_LABEL, type Workload } from './model.ts';
-import { portNameProblem } from './service.ts';
+import { checkHttpAnnotation, portNameProblem } from './service.ts';
 
 export type { Workload } from './model.ts';
 
@@ -19,6 +19,7 @@ export function readWorkload({ namespace, name, labels, annotations }: Metadata,
   const mesh = labels[MESH_LABEL];
   if (mesh !== undefined && mesh !== 'enabled' && mesh !== 'disabled')
     spec.node.problem(`the label ${MESH_LABEL} is '${mesh}'; it may be 'enabled' or 'disabled'`);
+  checkHttpAnnotation(annotations, spec);
   const zoneNode = spec.get('zone');
   const zone = zoneNode?.string() ?? '';
   if (zone.length > MAX_ZONE) zoneNode?.problem(`longer than ${MAX_ZONE} characters`);

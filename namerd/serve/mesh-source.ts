@@ -2,9 +2,8 @@
 
 import { Derived } from '#base/derived.ts';
 import type { Watchable } from '#base/watch.ts';
-import { type Dtab, parsePath } from '#names';
-import type { AddressBinder, Interpreter } from '../bind/index.ts';
-import { nameStateOf } from '../bind/index.ts';
+import type { Dtab } from '#names';
+import { type AddressBinder, type Interpreter, nameStateOf, parseWatchedName } from '../bind/index.ts';
 import type { Authority } from '../ca/index.ts';
 import type { NodeStates } from '../policies/index.ts';
 import type { Registry } from '../registry/index.ts';
@@ -31,8 +30,10 @@ export function meshSource({
   return {
     watchAddress: key => addresses.bind(key),
     watchName(key) {
-      const path = parsePath(key);
-      return new Derived(use => nameStateOf(use('binding', () => interpreter.bind(dtab, path))));
+      const { path, local } = parseWatchedName(key);
+      const binding = () =>
+        local === undefined ? interpreter.bind(dtab, path) : interpreter.bindWith(dtab, local, path);
+      return new Derived(use => nameStateOf(use('binding', binding)));
     },
     watchNode: node => nodes.watch(node),
     trust: authority.trust,

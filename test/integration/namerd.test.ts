@@ -194,6 +194,9 @@ test('the admin interface', async t => {
   assert.deepEqual(await json('/storage.json'), {
     Dtab: {},
     AuthorizationPolicy: {},
+    TrafficPolicy: {},
+    HTTPRoute: {},
+    GRPCRoute: {},
     Service: {},
     Workload: {},
   });

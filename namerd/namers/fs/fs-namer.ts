@@ -43,6 +43,7 @@ const MAX_ELEMS = 64;
 export class FsNamer implements Namer {
   readonly kind = 'io.l5d.fs';
   readonly prefix: Path;
+  readonly openElems = 0;
   readonly #hosts: Hosts;
   readonly #files: SharedWatches<FileState>;
   readonly #directories: SharedWatches<number>;

@@ -13,7 +13,7 @@ export type Watched<T> = Watchable<T | undefined | null>;
 export interface MeshSource {
   /** @param key canonical `ip:port`. */
   watchAddress(key: string): Watched<AddressState>;
-  /** @param key a path; may throw a MeshError for one that can't be read. */
+  /** @param key a path, or a path and a dtab behind a space; may throw a MeshError for one that can't be read. */
   watchName(key: string): Watched<NameState>;
   watchNode(node: string): Watched<NodeState>;
   trust: Watched<TrustState>;

@@ -79,7 +79,7 @@ export class Topics {
         return this.#source.watchAddress(key);
       }
       case 'name':
-        if (!key.startsWith('/')) throw badKey(`'${key}' is no path`);
+        if (!key.startsWith('/')) throw badKey(`'${key.slice(0, 200)}' is no path`);
         return this.#source.watchName(key);
       case 'node':
         return this.#source.watchNode(key);

@@ -22,6 +22,9 @@ import type { MeshSource } from './source.ts';
 import type { Subscriber, Topic } from './topic.ts';
 import { badKey, type Topics } from './topics.ts';
 
+/** Names with a dtab of a request are shared with nobody; whoever may send such dtabs sends the same few again. */
+const MAX_REQUEST_DTABS = 1_000;
+
 /** Bytes that are put together for one write; one line may exceed it. */
 const BATCH = 64 * 1024;
 
@@ -38,6 +41,8 @@ export interface WatchStreamOptions {
 interface Subscription extends Subscriber {
   id: number;
   topic: Topic;
+  /** A name with a dtab of a request. */
+  ownDtab: boolean;
   /** What the client has; undefined when nothing. */
   version: string | undefined;
   /** A client that resumes is answered even when nothing changed. */
@@ -52,6 +57,7 @@ export class WatchStream {
   /** Answers that are no states: refusals, reports. Bounded by what the client sends before it reads. */
   #notes: Buffer[] = [];
   readonly #gate: ReportGate;
+  #ownDtabs = 0;
   #blocked = false;
   #closed = false;
   #heardAt: number;
@@ -147,14 +153,23 @@ export class WatchStream {
         throw new MeshRefusal('NM_MESH_LIMIT', 429, `a stream has at most ${MAX_WATCHES} watches`);
       if (kind === 'node' && key !== this.node)
         throw badKey(`node '${this.node}' may not watch node '${key.slice(0, 100)}'`);
+      const ownDtab = kind === 'name' && key.includes(' ');
+      if (ownDtab && this.#ownDtabs >= MAX_REQUEST_DTABS)
+        throw new MeshRefusal(
+          'NM_MESH_LIMIT',
+          429,
+          `a stream has at most ${MAX_REQUEST_DTABS} names with a dtab of a request`,
+        );
       const subscription: Partial<Subscription> & Subscriber = {
         id,
+        ownDtab,
         version,
         answered: version === undefined,
         changed: () => void this.#dirty.add(subscription as Subscription),
       };
       subscription.topic = this.#options.topics.join(kind, key, subscription);
       this.#subscriptions.set(id, subscription as Subscription);
+      if (ownDtab) this.#ownDtabs += 1;
       this.#dirty.add(subscription as Subscription);
       this.#options.topics.schedule();
     } catch (error) {
@@ -168,6 +183,7 @@ export class WatchStream {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) return;
     this.#subscriptions.delete(id);
+    if (subscription.ownDtab) this.#ownDtabs -= 1;
     this.#dirty.delete(subscription);
     this.#options.topics.leave(subscription.topic, subscription);
   }

@@ -22,6 +22,7 @@ import { sampleStorage, serve, streamed } from './control-server.ts';
 class ToldNamer implements Namer {
   readonly kind = 'told';
   readonly prefix = Path.of('#', 'io.l5d.namer');
+  readonly openElems = 0;
   readonly #answers = new Map<string, Cell<NamerAnswer>>();
 
   tell(name: string, answer: NamerAnswer): void {

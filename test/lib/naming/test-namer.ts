@@ -16,6 +16,7 @@ import {
 export class TestNamer implements Namer {
   readonly kind = 'test';
   readonly prefix: Path;
+  readonly openElems = 0;
   readonly #default: NamerAnswer;
   readonly #cells = new Map<string, Cell<NamerAnswer>>();
 

@@ -1,0 +1,107 @@
+/**
+ * What is to be said about policies and routes, now and if one more were stored: they are judged together with the
+ * services and workloads that they are about, which come and go.
+ */
+
+import type { Registry } from '../registry/index.ts';
+import { type ObjectStatus, type Resource, resourceKey } from '../resources/index.ts';
+import {
+  NamespacePorts,
+  type PlacedRoute,
+  type PlacedTraffic,
+  RoutingIndex,
+  RoutingView,
+  routeStatus,
+  trafficStatus,
+} from '../routing/index.ts';
+import type { Documents, Storage } from '../store/index.ts';
+import { policyStatus } from './policy-status.ts';
+
+export interface ObjectStatusesOptions {
+  storage: Pick<Storage, 'policies' | 'traffic' | 'httpRoutes' | 'grpcRoutes'>;
+  registry: Pick<Registry, 'workloads' | 'servicesIn' | 'service'>;
+  meshNamespace: string;
+}
+
+export class ObjectStatuses {
+  readonly #options: ObjectStatusesOptions;
+
+  constructor(options: ObjectStatusesOptions) {
+    this.#options = options;
+  }
+
+  /** Of those about which there is anything to say. */
+  all(): ObjectStatus[] {
+    const { policies, traffic, httpRoutes, grpcRoutes } = this.#options.storage;
+    const routes = [...values(httpRoutes.documents.current), ...values(grpcRoutes.documents.current)];
+    const ofTraffic = values(traffic.documents.current);
+    const view = this.#view(routes, ofTraffic);
+    const statuses = [
+      ...this.#ofPolicies(policies.documents.current, view.index),
+      ...routes.map(route => routeStatus(view, route)),
+      ...ofTraffic.map(policy => trafficStatus(view, policy)),
+    ];
+    return statuses.filter(isWorthSaying);
+  }
+
+  /** What would be said about the object if it were stored. */
+  foresee(resource: Resource): ObjectStatus[] {
+    const { policies, traffic, httpRoutes, grpcRoutes } = this.#options.storage;
+    const key = resourceKey(resource.metadata);
+    const now = {
+      policies: policies.documents.current,
+      traffic: traffic.documents.current,
+      http: httpRoutes.documents.current,
+      grpc: grpcRoutes.documents.current,
+    };
+    switch (resource.kind) {
+      case 'AuthorizationPolicy': {
+        const { index } = this.#view([], values(now.traffic));
+        return this.#ofPolicies(withOne(now.policies, key, resource), index).filter(
+          status => status.key === key && isWorthSaying(status),
+        );
+      }
+      case 'TrafficPolicy': {
+        const view = this.#view([], values(withOne(now.traffic, key, resource)));
+        return [trafficStatus(view, resource)].filter(isWorthSaying);
+      }
+      case 'HTTPRoute':
+      case 'GRPCRoute': {
+        const http = resource.kind === 'HTTPRoute' ? withOne(now.http, key, resource) : now.http;
+        const grpc = resource.kind === 'GRPCRoute' ? withOne(now.grpc, key, resource) : now.grpc;
+        const view = this.#view([...values(http), ...values(grpc)], values(now.traffic));
+        return [routeStatus(view, resource)].filter(isWorthSaying);
+      }
+      default:
+        return [];
+    }
+  }
+
+  #view(routes: Iterable<PlacedRoute>, traffic: Iterable<PlacedTraffic>): RoutingView {
+    return new RoutingView(new RoutingIndex(routes, traffic), key => this.#options.registry.service(key));
+  }
+
+  #ofPolicies(policies: Storage['policies']['documents']['current'], index: RoutingIndex): ObjectStatus[] {
+    const { registry, meshNamespace } = this.#options;
+    const ports = new Map<string, NamespacePorts>();
+    return policyStatus(policies, registry.workloads(), meshNamespace, namespace => {
+      const known =
+        ports.get(namespace) ??
+        new NamespacePorts(registry.servicesIn(namespace), index.policiesIn(namespace));
+      ports.set(namespace, known);
+      return known;
+    });
+  }
+}
+
+function isWorthSaying({ state }: ObjectStatus): boolean {
+  return state !== 'ok';
+}
+
+function values<T>(documents: Documents<T>): T[] {
+  return Array.from(documents.values(), ({ value }) => value);
+}
+
+function withOne<T>(documents: Documents<T>, key: string, value: T): Documents<T> {
+  return new Map(documents).set(key, { value, version: '' });
+}

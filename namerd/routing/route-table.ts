@@ -1,0 +1,83 @@
+/** The routes of one port of a service as one table: precedence decided, backends named or found to lead nowhere. */
+
+import type { RouteAction, RouteBackend, RouteMatch, RouteTable } from '#api';
+import { keyOf, portLabel, type Service, serviceName } from '../registry/index.ts';
+import type { RouteDocumentBackend, RouteDocumentRule } from '../resources/index.ts';
+import { orderedMatches } from './route-order.ts';
+import { type PlacedRoute, placeOf } from './routing-index.ts';
+
+/** The service with this `<namespace>/<name>`, watched for what it may become. */
+export type LookUpService = (key: string) => Service | undefined;
+
+/** @param routes all of the same parent, sorted by `<namespace>/<name>`. */
+export function routeTable(
+  routes: readonly PlacedRoute[],
+  parent: Service,
+  lookUp: LookUpService,
+): RouteTable {
+  const actions: RouteAction[] = [];
+  const firstAction = new Map<PlacedRoute, number>();
+  for (const route of routes) {
+    firstAction.set(route, actions.length);
+    for (const rule of route.value.rules) actions.push(actionOf(route, rule, parent, lookUp));
+  }
+  const matches = orderedMatches(routes).map(({ route, rule, match }): RouteMatch => {
+    return { action: (firstAction.get(route) ?? 0) + rule, ...match };
+  });
+  return { matches, actions };
+}
+
+/** How logs, metrics and messages call a rule. */
+export function ruleId(route: PlacedRoute, rule: Pick<RouteDocumentRule, 'name'>): string {
+  return `${placeOf(route)}[${rule.name}]`;
+}
+
+function actionOf(
+  route: PlacedRoute,
+  rule: RouteDocumentRule,
+  parent: Service,
+  lookUp: LookUpService,
+): RouteAction {
+  const { filters, requestMs, backendRequestMs, retry } = rule;
+  return {
+    id: ruleId(route, rule),
+    grpc: route.value.kind === 'grpc',
+    filters,
+    backends: rule.backends.map(backend => backendOf(backend, route, parent, lookUp)),
+    ...(requestMs === undefined ? {} : { requestMs }),
+    ...(backendRequestMs === undefined ? {} : { backendRequestMs }),
+    ...(retry === undefined ? {} : { retry }),
+  };
+}
+
+function backendOf(
+  backend: RouteDocumentBackend,
+  route: PlacedRoute,
+  parent: Service,
+  lookUp: LookUpService,
+): RouteBackend {
+  const { namespace, service, port, weight, filters } = backend;
+  const found = resolveBackend(backend, route, parent, lookUp);
+  const label = 'label' in found ? found.label : String(port);
+  const name = serviceName(namespace, service, label).show;
+  return { weight, name, filters, ...('label' in found ? {} : { invalid: found.invalid }) };
+}
+
+/** Reasons of the Gateway API's condition `ResolvedRefs`. */
+export type InvalidReference = 'BackendNotFound' | 'RefNotPermitted';
+
+/**
+ * What a reference means: the label of the service's port, or why it means nothing. A backend is of the route's own
+ * namespace, or the parent itself: what permits others, the kind `ReferenceGrant`, does not exist here.
+ */
+export function resolveBackend(
+  { namespace, service, port }: Pick<RouteDocumentBackend, 'namespace' | 'service' | 'port'>,
+  route: PlacedRoute,
+  parent: Pick<Service, 'namespace' | 'name'>,
+  lookUp: LookUpService,
+): { label: string } | { invalid: InvalidReference } {
+  const key = `${namespace}/${service}`;
+  if (namespace !== route.metadata.namespace && key !== keyOf(parent)) return { invalid: 'RefNotPermitted' };
+  const found = lookUp(key)?.ports.find(each => each.port === port);
+  return found === undefined ? { invalid: 'BackendNotFound' } : { label: portLabel(found) };
+}

@@ -1,0 +1,136 @@
+/**
+ * Routes and traffic policies as they are asked for: by a service's port, by a namespace. A change of a document
+ * wakes only those who watch a service or namespace that it is about; a change of a Service, those whose routes
+ * name it.
+ */
+
+import { LRUCache } from 'lru-cache';
+import type { ClientSettings, ServiceHttp } from '#api';
+import { Derived } from '#base/derived.ts';
+import type { Dispose, Watchable } from '#base/watch.ts';
+import type { Registry, Service } from '../registry/index.ts';
+import { KeyedCells } from '../registry/indexes/keyed-cells.ts';
+import { sameDocument } from '../registry/sources/merge.ts';
+import {
+  type PlacedRoute,
+  type PlacedTraffic,
+  RoutingIndex,
+  sameDocuments,
+  sameItems,
+} from './routing-index.ts';
+import { clientSettings, serviceHttp } from './service-http.ts';
+import { type AskingService, askingServices, NamespacePorts } from './workload-http.ts';
+
+/** Documents of a store, of which only values are looked at. */
+type Stored<T> = Watchable<ReadonlyMap<string, { readonly value: T }>>;
+
+export interface RoutingOptions {
+  /** HTTPRoutes and GRPCRoutes. */
+  routes: readonly Stored<PlacedRoute>[];
+  policies: Stored<PlacedTraffic>;
+  registry: Pick<Registry, 'watchService' | 'watchServices'>;
+}
+
+/** What the services and policies of a namespace ask of its workloads. */
+export interface NamespaceHttp {
+  asking: Watchable<readonly AskingService[]>;
+  ports: Watchable<NamespacePorts>;
+}
+
+/** Namespaces are kept as objects so that nodes share them; one that is asked for again later only shares less. */
+const MAX_NAMESPACES = 10_000;
+
+export class Routing {
+  readonly #options: RoutingOptions;
+  readonly #disposes: Dispose[] = [];
+  readonly #serviceCells = new KeyedCells(key => this.#index.of(key), sameDocuments);
+  readonly #namespaceCells = new KeyedCells(namespace => this.#index.policiesIn(namespace), sameItems);
+  readonly #namespaces = new LRUCache<string, NamespaceHttp>({ max: MAX_NAMESPACES });
+  #index = new RoutingIndex([], []);
+
+  constructor(options: RoutingOptions) {
+    this.#options = options;
+    let started = false;
+    for (const documents of [...options.routes, options.policies])
+      this.#disposes.push(documents.observe(() => started && this.#takeIn()));
+    started = true;
+    this.#takeIn();
+  }
+
+  close(): void {
+    for (const dispose of this.#disposes.splice(0)) dispose();
+  }
+
+  /** As it is now. */
+  get index(): RoutingIndex {
+    return this.#index;
+  }
+
+  /**
+   * What clients of the service's port do with HTTP; undefined when nothing asks for it.
+   * @param key `<namespace>/<service>`
+   */
+  http(key: string, port: number): Watchable<ServiceHttp | undefined> {
+    return new Derived(use => {
+      const service = use('service', () => this.#service(key));
+      const found = service?.ports.find(each => each.port === port);
+      if (service === undefined || found === undefined) return undefined;
+      const documents = use('documents', () => this.#serviceCells.watch(key));
+      return serviceHttp(service, found, documents, other =>
+        other === key ? service : use(`backend ${other}`, () => this.#service(other)),
+      );
+    }, sameDocument);
+  }
+
+  /** How the replicas of the service's port are used; undefined: by the defaults. @param key `<namespace>/<service>` */
+  client(key: string, port: number): Watchable<ClientSettings | undefined> {
+    return new Derived(use => {
+      const { policies } = use('documents', () => this.#serviceCells.watch(key));
+      if (policies.length === 0) return undefined;
+      const found = use('service', () => this.#service(key))?.ports.find(each => each.port === port);
+      return found === undefined ? undefined : clientSettings(policies, found);
+    }, sameDocument);
+  }
+
+  /** The same object for the same namespace, so that nodes share the work. */
+  namespace(namespace: string): NamespaceHttp {
+    const known = this.#namespaces.get(namespace);
+    if (known !== undefined) return known;
+    const { registry } = this.#options;
+    const derive = <T>(
+      make: (services: readonly Service[], policies: readonly PlacedTraffic[]) => T,
+      same?: (a: T, b: T) => boolean,
+    ) =>
+      new Derived<T>(
+        use =>
+          make(
+            use('services', () => registry.watchServices(namespace)),
+            use('policies', () => this.#namespaceCells.watch(namespace)),
+          ),
+        same,
+      );
+    const made: NamespaceHttp = {
+      asking: derive(askingServices, sameDocument),
+      ports: derive((services, policies) => new NamespacePorts(services, policies)),
+    };
+    this.#namespaces.set(namespace, made);
+    return made;
+  }
+
+  /** The document alone: who serves it changes far more often. */
+  #service(key: string): Watchable<Service | undefined> {
+    return new Derived(
+      use => use('state', () => this.#options.registry.watchService(key))?.service,
+      sameDocument,
+    );
+  }
+
+  #takeIn(): void {
+    const { routes, policies } = this.#options;
+    const values = <T>({ current }: Stored<T>) => Array.from(current.values(), ({ value }) => value);
+    const before = this.#index;
+    this.#index = new RoutingIndex(routes.flatMap(values), values(policies));
+    this.#serviceCells.refresh(new Set([...before.services, ...this.#index.services]));
+    this.#namespaceCells.refresh(new Set([...before.namespaces, ...this.#index.namespaces]));
+  }
+}
