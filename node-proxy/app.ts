@@ -27,9 +27,9 @@ import { ProxyEnds } from './pods/pod-error.ts';
 import { readRecords, writeRecords } from './pods/pod-records.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { ProbeSources } from './pods/probe-sources.ts';
-import { Bindings } from './resolve/bindings.ts';
 import { LastGood } from './resolve/last-good.ts';
-import { WorkerPool } from './workers/worker-pool.ts';
+import { NodeBindings } from './resolve/node-bindings.ts';
+import { Workers } from './workers/pool/workers.ts';
 
 const DRAIN_LOOK_MS = 100;
 const CERTIFICATE_TIMEOUT_MS = 8_000;
@@ -94,47 +94,46 @@ async function assemble(
     'Lines of the access log that were not written, since the worker started: the disk was full or too slow.',
     ['worker'],
   );
-  const workers = new WorkerPool({
-    count: config.tunnelWorkers,
+  const workers = new Workers({
+    tunnelWorkers: config.tunnelWorkers,
     start: {
       node: config.node,
       limits: config.limits,
       whenUnresolved: config.whenUnresolved,
       accessLog: config.accessLog,
       trust: trust.current,
+      policyWorkers: { shared: config.policyWorkers, isolated: config.isolatedNamespaces },
     },
-    heapMb: config.workerHeapMb,
+    heapMb: { tunnel: config.workerHeapMb, policy: config.policyWorkerHeapMb },
     clock,
     log,
     onEdges: (worker, deltas, droppedLogLines) => {
       metrics.add(worker, deltas);
-      droppedLines(droppedLogLines, { worker: String(worker) });
+      droppedLines(droppedLogLines, { worker });
     },
-    onWatch: (worker, address) => bindings.watch(worker, address),
-    onUnwatch: (worker, address) => bindings.unwatch(worker, address),
+    onWatch: (worker, kind, key) => bindings.watch(worker, kind, key),
+    onUnwatch: (worker, kind, key) => bindings.unwatch(worker, kind, key),
     onReset: worker => {
       bindings.reset(worker);
       metrics.lost(worker);
     },
   });
   scope.own('workers', workers);
-  const bindings = new Bindings(
-    { watchAddress: (address, onState) => client.watch('address', address, onState) },
-    (worker, address, state) => workers.bind(worker, address, state),
-    {
-      states: new Map(saved?.bindings ?? []),
-      connected: () => client.status.current.state === 'connected',
-      clock,
-    },
-    () => disk.changed(),
-  );
+  const bindings = new NodeBindings({
+    client,
+    connected: () => client.status.current.state === 'connected',
+    send: (worker, bound) => workers.bind(worker, bound),
+    stored: saved,
+    clock,
+    onChange: () => disk.changed(),
+  });
   const disk = new LastGood(config.stateDir, clock, log, () => ({
-    format: 1,
+    format: 2,
     node: config.node,
     savedAt: clock.now(),
     nodeState: nodeState.current,
     trust: trust.current,
-    bindings: bindings.snapshot(),
+    ...bindings.snapshot(),
   }));
   scope.own('last good snapshot', disk);
 

@@ -22,6 +22,11 @@ export interface NodeProxyConfig {
   admin: { ip: string; port: number };
   tunnelWorkers: number;
   workerHeapMb: number;
+  /** Threads that understand HTTP, shared by all pods; each starts when the first pod of its asks for HTTP. */
+  policyWorkers: number;
+  policyWorkerHeapMb: number;
+  /** Namespaces whose HTTP has a thread of its own. */
+  isolatedNamespaces: string[];
   enrolment: { namespaces: string[]; excludedNamespaces: string[] };
   /** Addresses whose connections to a pod are not captured: the kubelet's, for probes. `node` = all of this node's. */
   probeSources: 'node' | string[];
@@ -70,6 +75,9 @@ function read(fields: Fields, base: string): NodeProxyConfig {
     admin: readAdmin(fields.get('admin')),
     tunnelWorkers: fields.get('tunnelWorkers')?.integer(1, 64) ?? 1,
     workerHeapMb: fields.get('workerHeapMb')?.integer(64, 65_536) ?? 1024,
+    policyWorkers: fields.get('policyWorkers')?.integer(1, 64) ?? 1,
+    policyWorkerHeapMb: fields.get('policyWorkerHeapMb')?.integer(64, 65_536) ?? 256,
+    isolatedNamespaces: readIsolated(fields.get('isolatedNamespaces')),
     enrolment: readEnrolment(fields.get('enrolment')),
     probeSources: readProbeSources(fields.get('probeSources')),
     probePorts: readProbePorts(fields.get('probePorts')),
@@ -150,6 +158,24 @@ function readEnrolment(node: ConfigNode | undefined): NodeProxyConfig['enrolment
   };
   fields?.finish();
   return enrolment;
+}
+
+/** Each costs a thread and may use `policyWorkerHeapMb`, so there is an end to it. */
+const MAX_ISOLATED = 64;
+
+function readIsolated(node: ConfigNode | undefined): string[] {
+  const items = node?.items() ?? [];
+  if (items.length > MAX_ISOLATED)
+    node?.problem(`${items.length} namespaces; at most ${MAX_ISOLATED} can have a thread of their own`);
+  const seen = new Set<string>();
+  for (const item of items) {
+    const text = item.string() ?? '';
+    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text))
+      item.problem(`'${text}' is no namespace: lower-case letters, digits and '-'`);
+    else if (seen.has(text)) item.problem(`'${text}' is named twice`);
+    seen.add(text);
+  }
+  return [...seen];
 }
 
 function readProbeSources(node: ConfigNode | undefined): 'node' | string[] {

@@ -1,6 +1,7 @@
-/** Raw file descriptors: copies for other threads, and their end. */
+/** Raw file descriptors: copies for other threads, what they are, and their end. */
 
-import { check, F_DUPFD_CLOEXEC, libc } from './libc.ts';
+import { fstatSync } from 'node:fs';
+import { check, F_DUPFD_CLOEXEC, libc, SO_LINGER } from './libc.ts';
 
 /**
  * A second descriptor of the same open socket, close-on-exec. This is how an accepted connection is handed to another
@@ -13,4 +14,28 @@ export function dupFd(fd: number): number {
 /** @throws KernelError `EBADF` if it is not open: closing twice is a bug that hits somebody else's socket. */
 export function closeFd(fd: number): void {
   check(libc.close(fd), 'close', `fd ${fd}`);
+}
+
+/** `struct linger`: on, 0 seconds. */
+const LINGER_NONE = Int32Array.of(1, 0);
+
+/** Ends a connection with RST and closes its descriptor, without a socket object. */
+export function resetFd(fd: number): void {
+  // What is no TCP socket is just closed.
+  libc.setsockopt(fd, ...SO_LINGER, LINGER_NONE, LINGER_NONE.byteLength);
+  closeFd(fd);
+}
+
+/** Tells one open file from another that got its number later. @throws if it is not open. */
+export function inodeOf(fd: number): number {
+  return fstatSync(fd).ino;
+}
+
+/** Whether the number still is that open file; false if it is not open. */
+export function isStill(fd: number, inode: number): boolean {
+  try {
+    return inodeOf(fd) === inode;
+  } catch {
+    return false;
+  }
 }

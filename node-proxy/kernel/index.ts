@@ -4,7 +4,7 @@
  */
 
 export { type ConnectingOptions, connectingSocketIn } from './connect.ts';
-export { closeFd, dupFd } from './descriptor.ts';
+export { closeFd, dupFd, inodeOf, isStill, resetFd } from './descriptor.ts';
 export { KernelError } from './kernel-error.ts';
 export { type ListeningFd, type ListenOptions, listenIn } from './listen.ts';
 export { hostNetns, inNetns, type Netns, type NetnsHandle, openNetns } from './netns.ts';

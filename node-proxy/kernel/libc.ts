@@ -93,6 +93,7 @@ export const ENOENT = 2;
 /** `[level, name]` of the socket options in use. */
 export const SO_REUSEADDR = [1, 2] as const;
 export const SO_KEEPALIVE = [1, 9] as const;
+export const SO_LINGER = [1, 13] as const;
 export const SO_REUSEPORT = [1, 15] as const;
 export const SO_PEERCRED = [1, 17] as const;
 export const SO_MARK = [1, 36] as const;

@@ -24,7 +24,7 @@ export class NodeMetrics {
   readonly #refusals: Counter;
   readonly #connect: BucketHistogram;
   /** Open connections by worker and edge, for the day it dies. */
-  readonly #openOf = new Map<number, Map<string, { labels: Labels; open: number }>>();
+  readonly #openOf = new Map<string, Map<string, { labels: Labels; open: number }>>();
 
   constructor() {
     const registers = [this.registry];
@@ -67,7 +67,7 @@ export class NodeMetrics {
     this.registry.registerMetric(this.#connect as unknown as Metric);
   }
 
-  add(worker: number, deltas: readonly EdgeDelta[]): void {
+  add(worker: string, deltas: readonly EdgeDelta[]): void {
     for (const delta of deltas) {
       const labels = toLabels(delta.labels);
       if (delta.opened > 0) {
@@ -83,7 +83,7 @@ export class NodeMetrics {
   }
 
   /** The worker died, and its connections with it. */
-  lost(worker: number): void {
+  lost(worker: string): void {
     for (const { labels, open } of this.#openOf.get(worker)?.values() ?? []) {
       this.#open.dec(labels, open);
       this.#closed.inc(labels, open);
@@ -91,7 +91,7 @@ export class NodeMetrics {
     this.#openOf.delete(worker);
   }
 
-  #opens(worker: number, labels: Labels, more: number): void {
+  #opens(worker: string, labels: Labels, more: number): void {
     this.#open.inc(labels, more);
     let edges = this.#openOf.get(worker);
     if (edges === undefined) this.#openOf.set(worker, (edges = new Map()));

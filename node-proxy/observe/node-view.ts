@@ -8,8 +8,8 @@ import type { Certificates } from '../identity/certificates.ts';
 import type { NodeIdentity } from '../identity/node-identity.ts';
 import type { CaptureGuard } from '../pods/capture-guard.ts';
 import type { PodSet } from '../pods/pod-set.ts';
-import type { Bindings } from '../resolve/bindings.ts';
-import type { WorkerPool } from '../workers/worker-pool.ts';
+import type { NodeBindings } from '../resolve/node-bindings.ts';
+import type { Workers } from '../workers/pool/workers.ts';
 import type { NodeMetrics } from './metrics.ts';
 import { NodeGauges } from './node-gauges.ts';
 
@@ -25,8 +25,8 @@ export interface NodeViewParts {
   trust: Watchable<TrustState>;
   identity: NodeIdentity;
   certificates: Certificates;
-  workers: WorkerPool;
-  bindings: Bindings;
+  workers: Workers;
+  bindings: NodeBindings;
   pods: PodSet;
   guard: CaptureGuard;
   capture: Capture;
@@ -77,7 +77,6 @@ export class NodeView {
     const inside = pods.inside().length;
     this.#gauges.update({
       workers: reports,
-      restarts: workers.restarts,
       certificates: certificates.list(),
       nodeNotAfter: identity.notAfter,
       bindings: bindings.size,
@@ -120,8 +119,8 @@ export class NodeView {
   /** Open connections and tunnels: a drained tunnel may still have bytes of its last connection to send. */
   async busy(): Promise<number> {
     const reports = await this.#parts.workers.reports(SCRAPE_TIMEOUT_MS);
-    const tunnels = reports.flatMap(report => report?.pods ?? []).map(pod => pod.tunnels);
-    const open = reports.reduce((sum, report) => sum + (report?.openConnections ?? 0), 0);
+    const tunnels = reports.flatMap(({ report }) => report?.pods ?? []).map(pod => pod.tunnels);
+    const open = reports.reduce((sum, { report }) => sum + (report?.openConnections ?? 0), 0);
     return tunnels.reduce((sum, { inbound, outbound }) => sum + inbound + outbound, open);
   }
 

@@ -22,6 +22,7 @@ export function specsOf(
       workload === undefined || whole === undefined
         ? undefined
         : { policies: whole, transport: workload.transport };
-    return [{ who, netnsFd: pod.netns.fd, rules }];
+    const http = workload?.http;
+    return [{ who, netnsFd: pod.netns.fd, rules, ...(http === undefined ? {} : { http }) }];
   });
 }

@@ -7,13 +7,13 @@ import type { Logger } from '#base/log.ts';
 import { type Capture, type CaptureOptions, captureRules } from '#capture';
 import type { Certificates } from '../identity/certificates.ts';
 import type { PodIdentity } from '../tunnel/index.ts';
-import type { WorkerPool } from '../workers/worker-pool.ts';
+import type { Workers } from '../workers/pool/workers.ts';
 import type { Pod } from './pod.ts';
 import { openPodSockets } from './pod-sockets.ts';
 
 export interface EnrolmentParts {
   certificates: Certificates;
-  workers: WorkerPool;
+  workers: Pick<Workers, 'setPods' | 'serve' | 'unserve'>;
   capture: Capture;
   captureOptions: () => CaptureOptions;
   clock: Clock;

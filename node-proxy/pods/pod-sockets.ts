@@ -3,7 +3,7 @@
 import type { Logger } from '#base/log.ts';
 import { closeFd, KernelError, listenIn, type NetnsHandle, setSysctlIn } from '../kernel/index.ts';
 import { HBONE_PORT, INBOUND_PLAIN_PORT, OUTBOUND_PORT } from '../tunnel/index.ts';
-import type { PodFds } from '../workers/worker-pool.ts';
+import type { PodFds } from '../workers/messages.ts';
 
 /** @throws KernelError; nothing stays open then. */
 export function openPodSockets(netns: NetnsHandle, log?: Logger): PodFds {

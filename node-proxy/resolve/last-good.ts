@@ -12,21 +12,27 @@ import type { AddressState, NodeState, TrustState } from '#api';
 import type { Clock, Timer } from '#base/clock.ts';
 import { codeOf, MeshError, messageOf } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
+import type { StoredBindings } from './node-bindings.ts';
 
-export interface Snapshot {
-  format: 1;
+export interface Snapshot extends StoredBindings {
+  format: 2;
   node: string;
   /** Milliseconds since the epoch. */
   savedAt: number;
   nodeState: NodeState | undefined;
   trust: TrustState | undefined;
+}
+
+/** As it was written before there was HTTP: no names. */
+interface SnapshotBeforeNames extends Omit<Snapshot, 'format' | keyof StoredBindings> {
+  format: 1;
   bindings: [string, AddressState][];
 }
 
 interface Stored {
   /** Of the snapshot's JSON text. */
   sha256: string;
-  snapshot: Snapshot;
+  snapshot: Snapshot | SnapshotBeforeNames;
 }
 
 class DamagedSnapshot extends MeshError {
@@ -68,8 +74,8 @@ export class LastGood {
       // What passes was written by us, so its shapes need no second look.
       if (snapshot === undefined || digest(JSON.stringify(snapshot)) !== sha256)
         throw new DamagedSnapshot(file);
-      if (snapshot.format === 1 && snapshot.node === node) return snapshot;
       const { format } = snapshot;
+      if (snapshot.node === node && (format === 1 || format === 2)) return current(snapshot);
       log.warn({ file, format, ofNode: snapshot.node }, UNUSED);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') log.warn({ file, err: error }, UNUSED);
@@ -113,6 +119,12 @@ export class LastGood {
       this.#log.warn({ problem: messageOf(error) }, 'the last good snapshot was not written');
     }
   }
+}
+
+function current(snapshot: Snapshot | SnapshotBeforeNames): Snapshot {
+  if (snapshot.format === 2) return snapshot;
+  const { bindings, ...rest } = snapshot;
+  return { ...rest, format: 2, addresses: bindings, names: [] };
 }
 
 function digest(text: string): string {

@@ -9,21 +9,29 @@ import { type NetnsHandle, openNetns } from '../kernel/index.ts';
 import { Authorizer, DENY_ALL, LocalPod, type PodIdentity } from '../tunnel/index.ts';
 import type { PodSpec } from './messages.ts';
 
+export interface PodTableOptions {
+  /** Told of unreadable policies and of pods whose netns is gone. */
+  onProblem: (pod: string, message: string) => void;
+  /** A pod asks for HTTP from now on, or no longer. */
+  onHttpChanged: (pod: string) => void;
+}
+
 interface Entry {
   pod: LocalPod;
   /** The rules that the authorizer was made from, as text: judging every open connection again costs. */
   rules: string;
+  /** What it asks of HTTP, as text. */
+  http: string;
   announced: boolean;
 }
 
 export class PodTable {
   readonly byIp = new Map<string, LocalPod>();
   readonly #byId = new Map<string, Entry>();
-  readonly #onProblem: (pod: string, message: string) => void;
+  readonly #options: PodTableOptions;
 
-  /** @param onProblem told of unreadable policies and of pods whose netns is gone. */
-  constructor(onProblem: (pod: string, message: string) => void) {
-    this.#onProblem = onProblem;
+  constructor(options: PodTableOptions) {
+    this.#options = options;
   }
 
   get openConnections(): number {
@@ -36,7 +44,12 @@ export class PodTable {
     return this.#byId.get(id)?.pod;
   }
 
-  /** @param served pods that this worker serves stay until they are {@link PodTable.release}d. */
+  /** Whether the main thread counts it among the node's pods. */
+  isAnnounced(id: string): boolean {
+    return this.#byId.get(id)?.announced === true;
+  }
+
+  /** @param served pods that this worker has doors for stay until they are {@link PodTable.release}d. */
   announce(specs: readonly PodSpec[], served: ReadonlyMap<string, unknown>): void {
     for (const entry of this.#byId.values()) entry.announced = false;
     for (const spec of specs) this.#put(spec);
@@ -57,11 +70,13 @@ export class PodTable {
     for (const [id, { pod }] of [...this.#byId]) this.#drop(id, pod);
   }
 
-  #put({ who, netnsFd, rules }: PodSpec): void {
+  #put({ who, netnsFd, rules, http }: PodSpec): void {
     const known = this.#byId.get(who.id);
     const text = JSON.stringify(rules ?? null);
+    const httpText = JSON.stringify(http ?? null);
     if (known !== undefined && sameIdentity(known.pod.who, who)) {
       known.announced = true;
+      if (known.http !== httpText) this.#setHttp(known, http, httpText);
       if (known.rules === text) return;
       const authorizer = this.#authorizer(who.id, rules);
       if (authorizer === undefined) return;
@@ -72,8 +87,16 @@ export class PodTable {
     const netns = this.#enter(who.id, netnsFd);
     if (netns === undefined) return;
     if (known !== undefined) known.pod.retire();
-    const pod = new LocalPod(who, netns, this.#authorizer(who.id, rules) ?? DENY_ALL);
-    this.#byId.set(who.id, { pod, rules: text, announced: true });
+    const pod = new LocalPod(who, netns, this.#authorizer(who.id, rules) ?? DENY_ALL, http);
+    this.#byId.set(who.id, { pod, rules: text, http: httpText, announced: true });
+  }
+
+  #setHttp(entry: Entry, http: PodSpec['http'], text: string): void {
+    const { pod } = entry;
+    const changed = (pod.http === undefined) !== (http === undefined);
+    pod.http = http;
+    entry.http = text;
+    if (changed) this.#options.onHttpChanged(pod.who.id);
   }
 
   /** Opened, not duplicated: what a thread has opened is closed with it, however it ends. */
@@ -82,9 +105,9 @@ export class PodTable {
       const netns = openNetns(`/proc/self/fd/${netnsFd}`);
       if (netns.id === id) return netns;
       netns.close();
-      this.#onProblem(id, 'its network namespace is gone already');
+      this.#options.onProblem(id, 'its network namespace is gone already');
     } catch (error) {
-      this.#onProblem(id, messageOf(error));
+      this.#options.onProblem(id, messageOf(error));
     }
     return undefined;
   }
@@ -95,7 +118,7 @@ export class PodTable {
     try {
       return new Authorizer(rules.policies, rules.transport);
     } catch (error) {
-      this.#onProblem(id, messageOf(error));
+      this.#options.onProblem(id, messageOf(error));
       return undefined;
     }
   }

@@ -1,202 +1,146 @@
-/**
- * One tunnel worker: the pods it serves and what it knows, driven by messages of the main thread. Apart from
- * the thread's entry, so that tests can run it in their own thread.
- */
+/** One tunnel worker: listens for the pods that it serves, relays, and hands over what asks for HTTP. */
 
-import type { Clock } from '#base/clock.ts';
-import { messageOf } from '#base/errors.ts';
-import { EndpointTable } from '../balance/index.ts';
+import { formatEndpoint } from '#base/net.ts';
 import { closeFd } from '../kernel/index.ts';
-import { AccessLog } from '../observe/access-log.ts';
-import { EdgeCounters } from '../observe/edge-counters.ts';
-import { Resolver } from '../resolve/index.ts';
-import { type AccessEntry, Credentials, PodDoors, type Reason, type WorkerContext } from '../tunnel/index.ts';
-import type { FromWorker, ToWorker, WorkerReport, WorkerStart } from './messages.ts';
-import { PodTable } from './pod-table.ts';
-import { describeBindings } from './report.ts';
+import {
+  type FlowLabels,
+  type HandedConnection,
+  type LocalPod,
+  PodDoors,
+  type Reason,
+  type WorkerContext,
+} from '../tunnel/index.ts';
+import { HandOvers } from './hand-over.ts';
+import type { PodFds, ToWorker } from './messages.ts';
+import { WorkerCore, type WorkerParts } from './worker-core.ts';
 
-export const REPORT_EVERY_MS = 1_000;
-/** A pod that leaves is listened for at least this long, if it was given that grace. */
+/** Peers may have chosen the pod's address just before they heard. */
 const QUIET_MS = 2_000;
-const LOOK_MS = 100;
 
 export class TunnelWorker {
-  readonly #send: (message: FromWorker) => void;
-  readonly #clock: Clock;
-  readonly #edges = new EdgeCounters();
-  readonly #endpoints: EndpointTable;
-  readonly #pods: PodTable;
-  readonly #served = new Map<string, PodDoors>();
-  readonly #accessLog: AccessLog | undefined;
-  readonly #context: WorkerContext;
+  readonly core: WorkerCore;
+  readonly #parts: WorkerParts;
+  readonly #handOvers: HandOvers;
 
-  /** @param observe sees every access log entry, whether it is written or not; for tests. */
-  constructor(
-    start: WorkerStart,
-    send: (message: FromWorker) => void,
-    clock: Clock,
-    random: () => number,
-    observe?: (entry: AccessEntry) => void,
-  ) {
-    this.#send = send;
-    this.#clock = clock;
-    this.#endpoints = new EndpointTable(() => clock.monotonic());
-    this.#pods = new PodTable((pod, message) => send({ type: 'problem', about: `pod ${pod}`, message }));
-    this.#accessLog =
-      start.accessLog === 'off' ? undefined : new AccessLog(start.accessLog, start.node, () => clock.now());
-    const log = this.#accessLog;
-    this.#context = {
-      clock,
-      random,
-      limits: start.limits,
+  constructor(parts: WorkerParts) {
+    const { start, send, clock } = parts;
+    this.#parts = parts;
+    this.#handOvers = new HandOvers({
+      policyWorkers: start.policyWorkers,
+      podOf: id => this.core.pods.get(id),
+      need: worker => send({ type: 'need-policy', worker }),
+      refused: (connection, pod, reason) => refused(this.core.context, connection, pod, reason),
       now: () => clock.monotonic(),
-      edges: this.#edges,
-      log: observe ?? (log === undefined ? undefined : entry => log.write(entry)),
-      credentials: new Credentials(start.trust),
-      resolver: new Resolver({
-        clock,
-        endpoints: this.#endpoints,
-        watch: address => send({ type: 'watch', address }),
-        unwatch: address => send({ type: 'unwatch', address }),
-        timeoutMs: start.limits.resolveTimeoutMs,
-        limit: start.limits.bindings,
-        idleMs: start.limits.idleBindingMs,
+    });
+    this.core = new WorkerCore(parts, {
+      quietMs: QUIET_MS,
+      beat: () => this.#handOvers.sweep(),
+      left: pod => this.#handOvers.drop(pod),
+      waiting: () => this.#handOvers.waiting,
+      report: () => ({
+        handedOver: { total: this.#handOvers.total, waiting: this.#handOvers.waiting },
+        names: [],
       }),
-      localPods: this.#pods.byIp,
-      draining: false,
-      whenUnresolved: start.whenUnresolved,
-    };
-    clock.every(REPORT_EVERY_MS, () => this.#beat());
+      close: () => this.#handOvers.close(),
+    });
+    this.core.context.handOver = this.#handOvers.hand;
     send({ type: 'started' });
   }
 
-  /** Never throws: a message that can't be followed is reported, and what held before holds on. */
   handle(message: ToWorker): void {
-    try {
-      this.#follow(message);
-    } catch (error) {
-      this.#send({ type: 'problem', about: message.type, message: messageOf(error) });
-    }
-  }
-
-  #follow(message: ToWorker): void {
-    const { credentials, resolver } = this.#context;
-    switch (message.type) {
-      case 'pods':
-        return this.#pods.announce(message.pods, this.#served);
-      case 'serve':
-        return this.#serve(message.pod, message.fds);
-      case 'unserve':
-        return this.#unserve(message.pod, message.graceMs);
-      case 'credential':
-        credentials.set(message.credential);
-        return this.#credentialsChanged(message.credential.identity, false);
-      case 'forget-credential':
-        return credentials.remove(message.identity);
-      case 'trust':
-        if (credentials.trust(message.trust)) this.#credentialsChanged(undefined, true);
-        return;
-      case 'binding':
-        return resolver.bind(message.address, message.state);
-      case 'drain':
-        this.#context.draining = true;
-        for (const listeners of this.#served.values()) listeners.drain();
-        return;
-      case 'report':
-        this.#flushEdges();
-        this.#send({ type: 'report', seq: message.seq, report: this.report(message.details) });
-        return;
-      case 'close':
-        this.close();
-        this.#send({ type: 'closed' });
-        return;
-    }
+    this.core.guard(message, () => {
+      switch (message.type) {
+        case 'serve':
+          return this.#serve(message.pod, message.fds);
+        case 'policy-port':
+          return this.#handOvers.attach(message.worker, message.port);
+        case 'policy-gone':
+          return this.#handOvers.gone(message.worker);
+        case 'tunnel-port':
+          return message.port.close();
+        case 'pods':
+          this.core.follow(message);
+          return this.#prepare();
+        default:
+          return this.core.follow(message);
+      }
+    });
   }
 
   get openConnections(): number {
-    return this.#pods.openConnections;
+    return this.core.pods.openConnections;
   }
 
   /** Refusals since the start, by reason. */
   refusals(): Partial<Record<Reason, number>> {
-    return { ...this.#edges.refusals };
+    return this.core.refusals();
   }
 
-  /** @param details also every binding with its endpoints; thread.ts fills in what only the thread knows. */
-  report(details: boolean): WorkerReport {
-    return {
-      pods: [...this.#served.values()].map(({ pod, tunnels }) => ({
-        id: pod.who.id,
-        workload: pod.who.workload,
-        connections: pod.openConnections,
-        tunnels,
-      })),
-      bindings: details ? describeBindings(this.#context.resolver, this.#clock.monotonic()) : [],
-      openConnections: this.openConnections,
-      eventLoopDelay: { p50: 0, p99: 0, max: 0 },
-      heapBytes: 0,
-    };
-  }
-
-  /** Ends every connection with a reset, and writes out what is counted and logged. */
   close(): void {
-    for (const listeners of this.#served.values()) listeners.destroy('draining');
-    this.#pods.close();
-    this.#flushEdges();
-    this.#accessLog?.close();
+    this.core.close();
   }
 
-  #serve(id: string, fds: { outbound: number; plain: number; hbone: number }): void {
-    const pod = this.#pods.get(id);
+  #serve(id: string, fds: PodFds): void {
+    const { send } = this.#parts;
+    const pod = this.core.pods.get(id);
     try {
       if (pod === undefined) throw new Error(`pod ${id} was not announced before it was to be served`);
-      const doors = new PodDoors(pod, this.#context);
+      const doors = new PodDoors(pod, this.core.context);
       doors.listen(fds);
-      this.#served.set(id, doors);
-      this.#send({ type: 'serving', pod: id });
+      this.core.doors.set(id, doors);
+      this.#prepare();
+      send({ type: 'serving', pod: id });
     } catch (error) {
       for (const fd of Object.values(fds)) closeFd(fd);
-      this.#send({ type: 'serve-failed', pod: id, message: messageOf(error) });
+      send({ type: 'serve-failed', pod: id, message: String(error) });
     }
   }
 
-  /**
-   * The pod leaves. Its listeners stay for peers that have not heard, until the last connection has ended or the
-   * grace is over; nothing is captured any more, so nothing else comes.
-   */
-  #unserve(id: string, graceMs: number): void {
-    const listeners = this.#served.get(id);
-    if (listeners === undefined) return this.#send({ type: 'unserved', pod: id });
-    const endMs = this.#clock.monotonic() + graceMs;
-    const quietMs = this.#clock.monotonic() + Math.min(graceMs, QUIET_MS);
-    const look = () => {
-      const nowMs = this.#clock.monotonic();
-      const idle = listeners.pod.openConnections === 0 && nowMs >= quietMs;
-      if (!idle && nowMs < endMs) return void this.#clock.after(LOOK_MS, look);
-      listeners.destroy('unenrolled');
-      this.#served.delete(id);
-      this.#pods.release(id);
-      this.#send({ type: 'unserved', pod: id });
-    };
-    look();
+  /** The policy workers of pods that ask for HTTP start before their first connection comes. */
+  #prepare(): void {
+    for (const { pod } of this.core.doors.values()) if (pod.http !== undefined) this.#handOvers.prepare(pod);
   }
+}
 
-  #credentialsChanged(identity: string | undefined, rootsChanged: boolean): void {
-    for (const listeners of this.#served.values()) {
-      if (identity !== undefined && listeners.pod.who.identity !== identity) continue;
-      listeners.credentialChanged(rootsChanged);
-    }
-  }
-
-  #beat(): void {
-    this.#flushEdges();
-    this.#context.resolver.sweep();
-    this.#accessLog?.flush();
-  }
-
-  #flushEdges(): void {
-    const deltas = this.#edges.take();
-    const droppedLogLines = this.#accessLog?.dropped ?? 0;
-    if (deltas.length > 0 || droppedLogLines > 0) this.#send({ type: 'edges', deltas, droppedLogLines });
-  }
+/** Counts and logs a connection that is reset because nobody understands HTTP for it. */
+function refused(
+  { edges, log }: WorkerContext,
+  { door, source, original }: HandedConnection,
+  pod: LocalPod | undefined,
+  reason: Reason,
+): void {
+  const outbound = door === 'outbound';
+  const [workload, identity] = [pod?.who.workload ?? '', pod?.who.identity ?? ''];
+  const labels: FlowLabels = {
+    reporter: outbound ? 'source' : 'destination',
+    sourceWorkload: outbound ? workload : '',
+    sourceIdentity: outbound ? identity : '',
+    destinationWorkload: outbound ? '' : workload,
+    destinationIdentity: outbound ? '' : identity,
+    destinationService: '',
+    security: door === 'plain' ? 'plaintext' : '',
+  };
+  edges.refused(labels, reason);
+  log?.({
+    direction: outbound ? 'outbound' : 'inbound',
+    source: {
+      address: formatEndpoint(source.ip, source.port),
+      workload: labels.sourceWorkload,
+      identity: labels.sourceIdentity,
+    },
+    destination: {
+      address: original === undefined ? '' : formatEndpoint(original.ip, original.port),
+      service: '',
+      workload: labels.destinationWorkload,
+      identity: labels.destinationIdentity,
+    },
+    security: labels.security,
+    sentBytes: 0,
+    receivedBytes: 0,
+    connectMs: 0,
+    durationMs: 0,
+    attempts: 0,
+    end: 'refused',
+    reason,
+  });
 }

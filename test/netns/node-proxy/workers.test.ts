@@ -12,7 +12,7 @@ import { Capture, captureRules } from '#capture';
 import { openPodSockets } from '../../../node-proxy/pods/pod-sockets.ts';
 import { DEFAULT_LIMITS } from '../../../node-proxy/tunnel/index.ts';
 import type { PodSpec } from '../../../node-proxy/workers/messages.ts';
-import { WorkerPool } from '../../../node-proxy/workers/worker-pool.ts';
+import { Workers } from '../../../node-proxy/workers/pool/workers.ts';
 import { type Authority, HOUR, leaf, rootAuthority } from '../../lib/authority.ts';
 import { NetnsLab, netnsUnavailable, type TestNetns } from '../../lib/netns.ts';
 import { ask, ended } from '../tunnel/rig.ts';
@@ -34,27 +34,32 @@ interface Pod {
 
 /** A node's workers without the rest of the proxy: bindings and certificates come from the test. */
 class Node {
-  readonly pool: WorkerPool;
-  readonly resets: number[] = [];
+  readonly pool: Workers;
+  readonly resets: string[] = [];
   readonly bindings = new Map<string, AddressState>();
   readonly #pods: Pod[] = [];
 
   constructor(count: number, authority: Authority) {
-    this.pool = new WorkerPool({
-      count,
+    this.pool = new Workers({
+      tunnelWorkers: count,
       start: {
         node: 'n',
         limits: DEFAULT_LIMITS,
         whenUnresolved: 'refuse',
         accessLog: 'off',
         trust: { trustDomain: TRUST_DOMAIN, roots: [authority.certPem] },
+        policyWorkers: { shared: 1, isolated: [] },
       },
-      heapMb: HEAP_MB,
+      heapMb: { tunnel: HEAP_MB, policy: HEAP_MB },
       clock: systemClock,
       log: silentLog,
       onEdges: () => {},
-      onWatch: (worker, address) =>
-        this.pool.bind(worker, address, this.bindings.get(address) ?? { target: 'foreign' }),
+      onWatch: (worker, _, key) =>
+        this.pool.bind(worker, {
+          kind: 'address',
+          key,
+          state: this.bindings.get(key) ?? { target: 'foreign' },
+        }),
       onUnwatch: () => {},
       onReset: worker => this.resets.push(worker),
     });
@@ -84,8 +89,13 @@ class Node {
   async kill(worker: number): Promise<void> {
     const deaths = this.resets.length;
     const much = new Array(4_500_000).fill(0.5);
-    this.pool.bind(worker, 'nobody', much as unknown as AddressState);
+    const state = much as unknown as AddressState;
+    this.pool.bind(`tunnel-${worker}`, { kind: 'address', key: 'nobody', state });
     while (this.resets.length === deaths) await new Promise(resolve => setTimeout(resolve, 5));
+  }
+
+  async restarts(): Promise<number[]> {
+    return (await this.pool.reports(1_000)).map(({ restarts }) => restarts);
   }
 }
 
@@ -160,20 +170,20 @@ test('a worker that outgrows its memory is replaced and no new connection is ref
     `of ${seen.length} new connections`,
   );
   await end;
-  assert.deepEqual(n1.pool.restarts, [1, 0]);
+  assert.deepEqual(await n1.restarts(), [1, 0]);
   assert.equal(await ask(kept, 'after'), `x ${b.ip} after`);
   assert.equal(await ask(keptTunnel, 'after'), `c ${b.ip} after`);
 });
 
 test('nothing is left behind by workers that die', { skip }, async () => {
   assert.ok(a && x);
-  const restarts = n1.pool.restarts[0] ?? 0;
+  const restarts = (await n1.restarts())[0] ?? 0;
   const count = () => readdirSync('/proc/self/fd').length;
   let before = 0;
   for (let i = 1; i <= 2; i++) {
     await n1.kill(0);
     assert.match(await freshAnswer(a, x), /^x /);
-    assert.deepEqual(n1.pool.restarts, [restarts + i, 0]);
+    assert.deepEqual(await n1.restarts(), [restarts + i, 0]);
     if (i === 1) before = count();
   }
   assert.ok(count() <= before, `${count()} descriptors, ${before} before`);

@@ -11,7 +11,7 @@ import type { Certificates } from '../../../node-proxy/identity/certificates.ts'
 import { closeFd } from '../../../node-proxy/kernel/index.ts';
 import type { PodRecord } from '../../../node-proxy/pods/pod-records.ts';
 import { PodSet } from '../../../node-proxy/pods/pod-set.ts';
-import type { PodFds, WorkerPool } from '../../../node-proxy/workers/worker-pool.ts';
+import type { PodFds } from '../../../node-proxy/workers/messages.ts';
 import { FakeClock } from '../../lib/fake-clock.ts';
 import { NetnsLab, netnsUnavailable, run, type TestNetns } from '../../lib/netns.ts';
 
@@ -68,7 +68,7 @@ class World {
           setPods: () => {},
           serve: async (_: string, fds: PodFds) => Object.values(fds).forEach(closeFd),
           unserve: async () => void events.push('unserve'),
-        } as unknown as WorkerPool,
+        },
         capture: {
           apply: async () => void events.push('capture'),
           remove: async (_: string, { keepReturnPath = false } = {}) => {

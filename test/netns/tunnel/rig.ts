@@ -43,13 +43,13 @@ export class RigNode {
   constructor(name: string, start: WorkerStart, bindings: Map<string, AddressState>, clock: Clock) {
     this.name = name;
     this.#bindings = bindings;
-    this.worker = new TunnelWorker(
+    this.worker = new TunnelWorker({
       start,
-      message => this.#receive(message),
+      send: message => this.#receive(message),
       clock,
-      Math.random,
-      entry => this.log.push(entry),
-    );
+      random: Math.random,
+      observe: entry => this.log.push(entry),
+    });
   }
 
   get refusals(): Record<string, number> {
@@ -70,14 +70,14 @@ export class RigNode {
   }
 
   bind(address: string, state: AddressState): void {
-    this.worker.handle({ type: 'binding', address, state });
+    this.worker.handle({ type: 'binding', kind: 'address', key: address, state });
   }
 
   #receive(message: FromWorker): void {
     this.sent.push(message);
     if (message.type !== 'watch') return;
-    const state = this.#bindings.get(message.address) ?? { target: 'foreign' };
-    queueMicrotask(() => this.bind(message.address, state));
+    const state = this.#bindings.get(message.key) ?? { target: 'foreign' };
+    queueMicrotask(() => this.bind(message.key, state));
   }
 }
 
@@ -103,11 +103,13 @@ export class TunnelRig {
     this.authority = authority;
     [this.a, this.b, this.c, this.x] = pods as [RigPod, RigPod, RigPod, RigPod];
     const start = (node: string): WorkerStart => ({
+      worker: `${node}-tunnel`,
       node,
       limits,
       whenUnresolved: 'refuse',
       accessLog: 'off',
       trust: { trustDomain: TRUST_DOMAIN, roots: [authority.certPem] },
+      policyWorkers: { shared: 1, isolated: [] },
     });
     this.n1 = new RigNode('n1', start('n1'), this.bindings, clock);
     this.n2 = new RigNode('n2', start('n2'), this.bindings, clock);

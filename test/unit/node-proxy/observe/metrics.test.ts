@@ -19,7 +19,7 @@ const LABELS =
   'destination_service="calc/addition",security="mutual_tls"';
 
 async function scrape(counters: EdgeCounters, metrics: NodeMetrics): Promise<string> {
-  metrics.add(0, counters.take());
+  metrics.add('w', counters.take());
   return metrics.registry.metrics();
 }
 
@@ -43,15 +43,15 @@ describe('node metrics', () => {
 
   it('forget the open connections of a worker that died, and no others', async () => {
     const metrics = new NodeMetrics();
-    for (const worker of [0, 1]) {
+    for (const worker of ['tunnel-0', 'tunnel-1']) {
       const counters = new EdgeCounters();
       const [edge] = counters.flow(labels);
       for (let i = 0; i < 3; i++) edge?.opened(1);
       edge?.closed();
       metrics.add(worker, counters.take());
     }
-    metrics.lost(0);
-    metrics.lost(0);
+    metrics.lost('tunnel-0');
+    metrics.lost('tunnel-0');
     const text = await metrics.registry.metrics();
     assert.ok(text.includes(`nodemesh_connections_open{${LABELS}} 2`), text);
     assert.ok(text.includes(`nodemesh_connections_closed_total{${LABELS}} 4`), text);

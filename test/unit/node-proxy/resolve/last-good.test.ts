@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,12 +9,13 @@ import { LastGood, type Snapshot } from '../../../../node-proxy/resolve/last-goo
 import { FakeClock } from '../../../lib/fake-clock.ts';
 
 const SNAPSHOT: Snapshot = {
-  format: 1,
+  format: 2,
   node: 'node-1',
   savedAt: 1,
   nodeState: undefined,
   trust: { trustDomain: 'mesh.test', roots: ['PEM'] },
-  bindings: [['10.0.0.1:80', { target: 'foreign' }]],
+  addresses: [['10.0.0.1:80', { target: 'foreign' }]],
+  names: [['/svc/shop/c/80', { state: 'bound', tree: { type: 'neg' } }]],
 };
 
 describe('the last good snapshot', () => {
@@ -38,6 +40,14 @@ describe('the last good snapshot', () => {
     assert.deepEqual(warnings, []);
   });
 
+  it('is read as an earlier version wrote it, before there were names', () => {
+    const { addresses, names: _, ...rest } = SNAPSHOT;
+    writeFileSync(file, rewritten({ ...rest, format: 1, bindings: addresses }));
+    const expected = JSON.parse(JSON.stringify({ ...SNAPSHOT, names: [] }));
+    assert.deepEqual(LastGood.read(dir, 'node-1', log), expected);
+    assert.deepEqual(warnings, []);
+  });
+
   it('is no reason to warn when there never was one', () => {
     rmSync(file);
     assert.equal(LastGood.read(dir, 'node-1', log), undefined);
@@ -51,7 +61,8 @@ describe('the last good snapshot', () => {
     changed: text => text.replace('foreign', 'workloa'),
     null: () => 'null',
     'without its checksum': text => JSON.stringify({ snapshot: JSON.parse(text).snapshot }),
-    'of other shapes': () => '{"format":1,"node":"node-1","bindings":[5]}',
+    'of other shapes': () => '{"format":2,"node":"node-1","addresses":[5]}',
+    'of a later version': text => rewritten({ ...JSON.parse(text).snapshot, format: 3 }),
   };
   for (const [how, damage] of Object.entries(damages)) {
     it(`is not used, with a warning, when it is ${how}`, () => {
@@ -63,3 +74,9 @@ describe('the last good snapshot', () => {
     });
   }
 });
+
+function rewritten(content: object): string {
+  const snapshot = JSON.stringify(content);
+  const sha256 = createHash('sha256').update(snapshot).digest('hex');
+  return `{"sha256":"${sha256}","snapshot":${snapshot}}`;
+}

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { AddressState } from '#api';
+import { type AddressState, DEFAULT_SERVICE_SETTINGS, type NameState, type ServiceHttp } from '#api';
 import { EndpointTable } from '../../../../node-proxy/balance/index.ts';
-import { Bindings } from '../../../../node-proxy/resolve/bindings.ts';
-import { Resolver } from '../../../../node-proxy/resolve/index.ts';
+import { compileTarget, NameResolver, nameKey, Resolver } from '../../../../node-proxy/resolve/index.ts';
 import { FakeClock } from '../../../lib/fake-clock.ts';
 
 const workload = (address: string): AddressState => ({
@@ -79,56 +78,91 @@ describe('a worker resolving addresses', () => {
   });
 });
 
-describe('bindings of the node', () => {
-  function setUpBindings(lastGood: [string, AddressState][] = []) {
-    const watched = new Map<string, (state: AddressState | undefined) => void>();
-    const sent: string[] = [];
-    const bindings = new Bindings(
-      {
-        watchAddress: (address, onState) => {
-          watched.set(address, onState);
-          return () => watched.delete(address);
-        },
+describe('a worker resolving names', () => {
+  function setUpNames() {
+    const clock = new FakeClock();
+    clock.advance(1);
+    const events: string[] = [];
+    const names = new NameResolver<{ compiled: string }>({
+      clock,
+      watch: key => events.push(`+${key}`),
+      unwatch: key => events.push(`-${key}`),
+      compile: (state, key) => {
+        if (state.state === 'failed' && state.message === 'too much') throw new Error('too much');
+        events.push(`compile ${state.state}`);
+        return { compiled: `${key} ${state.state}` };
       },
-      (worker, address, state) => sent.push(`${worker} ${address} ${state.target}`),
-      { states: new Map(lastGood), connected: () => false, clock: new FakeClock() },
-      () => {},
-    );
-    return { bindings, watched, sent };
+      release: ({ compiled }) => events.push(`release ${compiled}`),
+      timeoutMs: 5_000,
+      limit: 2,
+      idleMs: 600_000,
+    });
+    return { clock, names, events };
   }
+  const FAILED: NameState = { state: 'failed', message: 'x' };
+  const NEGATIVE: NameState = { state: 'bound', tree: { type: 'neg' } };
 
-  it('are watched once for all workers and told to each', () => {
-    const { bindings, watched, sent } = setUpBindings();
-    bindings.watch(0, 'a');
-    bindings.watch(1, 'a');
-    watched.get('a')?.({ target: 'foreign' });
-    assert.deepEqual(sent, ['0 a foreign', '1 a foreign']);
-    bindings.unwatch(0, 'a');
-    assert.equal(watched.size, 1);
-    bindings.unwatch(1, 'a');
-    assert.equal(watched.size, 0);
+  it('compiles each state once, and gives the one before back after that', async () => {
+    const { names, events } = setUpNames();
+    const key = nameKey('/svc/a');
+    const answer = names.resolve(key);
+    names.bind(key, FAILED);
+    const first = await answer;
+    assert.deepEqual(first, { compiled: '/svc/a failed' });
+    assert.equal(names.known(key), first);
+    names.bind(key, NEGATIVE);
+    assert.deepEqual(names.known(key), { compiled: '/svc/a bound' });
+    assert.deepEqual(events, ['+/svc/a', 'compile failed', 'compile bound', 'release /svc/a failed']);
   });
 
-  it('start from the last good state and forget nothing when namerd is silent', () => {
-    const { bindings, sent } = setUpBindings([['a', workload('10.0.0.1:80')]]);
-    bindings.watch(0, 'a');
-    assert.deepEqual(sent, ['0 a workload']);
-    assert.equal(bindings.snapshot().length, 1);
+  it('keeps what it had when a state can not be compiled', () => {
+    const { names } = setUpNames();
+    void names.resolve('/svc/a');
+    names.bind('/svc/a', NEGATIVE);
+    assert.throws(() => names.bind('/svc/a', { state: 'failed', message: 'too much' }), /too much/);
+    assert.deepEqual(names.known('/svc/a'), { compiled: '/svc/a bound' });
   });
 
-  it('take a tombstone as nobody’s address', () => {
-    const { bindings, watched, sent } = setUpBindings([['a', workload('10.0.0.1:80')]]);
-    bindings.watch(0, 'a');
-    watched.get('a')?.(undefined);
-    assert.deepEqual(sent, ['0 a workload', '0 a foreign']);
+  it('tells a name with a dtab from the same name without, and forgets the one used least', () => {
+    const { names, events } = setUpNames();
+    for (const dtab of ['', '/svc=>/b', '/svc=>/c']) {
+      const key = nameKey('/svc/a', dtab);
+      void names.resolve(key);
+      names.bind(key, NEGATIVE);
+    }
+    assert.equal(names.size, 2);
+    assert.equal(names.known('/svc/a'), undefined);
+    assert.ok(events.includes('release /svc/a bound') && events.includes('-/svc/a'));
+  });
+});
+
+describe('a service that asks for HTTP', () => {
+  const http: ServiceHttp = { protocol: 'http', consumers: {}, settings: DEFAULT_SERVICE_SETTINGS };
+  const service = (bound: NameState): AddressState => ({
+    target: 'service',
+    namespace: 'shop',
+    service: 'c',
+    port: 'http',
+    name: '/svc/shop/c/http',
+    appProtocol: '',
+    bound,
+    http,
   });
 
-  it('of a worker that died are told to its successor without asking namerd again', () => {
-    const { bindings, watched, sent } = setUpBindings();
-    bindings.watch(0, 'a');
-    watched.get('a')?.({ target: 'foreign' });
-    bindings.reset(0);
-    bindings.watch(0, 'a');
-    assert.deepEqual(sent, ['0 a foreign', '0 a foreign']);
+  it('is a target with its policy and the state that it is bound to', () => {
+    const bound: NameState = { state: 'bound', tree: { type: 'neg' } };
+    const target = compileTarget(service(bound), new EndpointTable(() => 0));
+    assert.ok(target.kind === 'service');
+    assert.deepEqual([target.http, target.bound, target.name], [http, bound, '/svc/shop/c/http']);
+  });
+
+  it('is one also when its own name can not be bound: routes may lead elsewhere', () => {
+    const bound: NameState = { state: 'failed', message: 'x' };
+    const table = new EndpointTable(() => 0);
+    const target = compileTarget(service(bound), table);
+    assert.ok(target.kind === 'service');
+    assert.deepEqual(target.picker.pick(Math.random), { weight: 1, none: 'binding_failed' });
+    const { http: _, ...without } = service(bound) as Extract<AddressState, { target: 'service' }>;
+    assert.equal(compileTarget(without, table).kind, 'refused');
   });
 });
