@@ -12,10 +12,9 @@ export function mix32(value: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-function block(hash: number, word: number): number {
-  const scrambled = Math.imul(word, 0xcc9e2d51);
-  const h = hash ^ Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b873593);
-  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+function scramble(word: number): number {
+  const product = Math.imul(word, 0xcc9e2d51);
+  return Math.imul((product << 15) | (product >>> 17), 0x1b873593);
 }
 
 /** @returns an unsigned 32-bit number that depends on nothing but the text. */
@@ -23,7 +22,10 @@ export function hashText(text: string): number {
   const { length } = text;
   let hash = 0;
   let i = 0;
-  for (; i + 1 < length; i += 2) hash = block(hash, text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16));
-  if (i < length) hash = block(hash, text.charCodeAt(i));
+  for (; i + 1 < length; i += 2) {
+    const h = hash ^ scramble(text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16));
+    hash = (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  if (i < length) hash ^= scramble(text.charCodeAt(i));
   return mix32(hash ^ (length * 2));
 }

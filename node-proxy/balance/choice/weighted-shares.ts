@@ -18,14 +18,17 @@ export class WeightedShares {
   readonly #total: number;
   /** The last way with a weight: what is left to numbers that rounding carried to the end. */
   readonly #last: number;
+  readonly #random: () => number;
   #sequence: EvenSequence | undefined;
 
   /**
    * @param weights relative, 0 or more; what is not a finite positive number counts as 0.
    * @param keys names of the ways: by hash, a way is the same way in another list when its name is the same.
    * Without them a way is its place in the list. A name that comes twice is told apart by its order.
+   * @param random for {@link next}: 0 ≤ random() < 1
    */
-  constructor(weights: readonly number[], keys: readonly string[] = []) {
+  constructor(weights: readonly number[], keys: readonly string[] = [], random: () => number = Math.random) {
+    this.#random = random;
     this.#weights = Float64Array.from(weights, weight => (weight > 0 && weight < Infinity ? weight : 0));
     let total = 0;
     this.#sums = this.#weights.map(weight => (total += weight));
@@ -55,7 +58,7 @@ export class WeightedShares {
   /** The next way in an even order of this object's own: over many calls, the exact shares. */
   next(): number {
     if (this.#sums.length === 1) return this.#last;
-    this.#sequence ??= new EvenSequence();
+    this.#sequence ??= new EvenSequence(this.#random);
     return this.pick(this.#sequence.next());
   }
 

@@ -39,12 +39,10 @@ export class ClientTable {
   }
 
   compile(state: NameState): NameClient {
-    if (state.state === 'failed') {
-      return new NameClient([{ weight: 1, none: 'binding_failed', message: state.message }]);
-    }
     const branches: RequestBranch[] = [];
-    this.#flatten(state.tree, 1, branches);
-    return new NameClient(branches.length > 0 ? branches : [none(1, 'unbound')]);
+    if (state.state === 'failed') branches.push(none(1, 'binding_failed', state.message));
+    else this.#flatten(state.tree, 1, branches);
+    return new NameClient(branches.length > 0 ? branches : [none(1, 'unbound')], this.#context.random);
   }
 
   /** To be called once per compiled name, when no new request can choose it any more. */

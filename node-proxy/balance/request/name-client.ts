@@ -17,11 +17,12 @@ export class NameClient {
   readonly #shares: WeightedShares;
 
   /** @param branches at least one. */
-  constructor(branches: readonly RequestBranch[]) {
+  constructor(branches: readonly RequestBranch[], random?: () => number) {
     this.branches = branches;
     this.#shares = new WeightedShares(
       branches.map(({ weight }) => weight),
       branches.map(branch => ('client' in branch ? branch.client.id : `(${branch.none})`)),
+      random,
     );
   }
 

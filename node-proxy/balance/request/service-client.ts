@@ -16,6 +16,9 @@ import type { EndpointTable } from '../endpoint.ts';
 import { Ejections } from './ejections.ts';
 import { LoadedEndpoint } from './loaded-endpoint.ts';
 
+/** Serves, and was not tried. */
+const BEST_RANK = 4;
+
 /** What a service client is given by its worker. */
 export interface ClientContext {
   endpoints: EndpointTable;
@@ -196,6 +199,7 @@ export class ServiceClient {
       if (rank <= bestRank) continue;
       best = candidate;
       bestRank = rank;
+      if (rank === BEST_RANK) break;
     }
     return best;
   }
