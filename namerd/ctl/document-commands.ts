@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { plainResource, type Resource } from '../resources/index.ts';
+import { documentWarnings, plainResource, type Resource } from '../resources/index.ts';
 import type { ApiClient } from './api-client.ts';
 import { nameOf, readDocuments } from './input.ts';
 import { putResource, resourcePath, type ShownObject } from './resource-api.ts';
@@ -25,6 +25,9 @@ export function addDocumentCommands(program: Command, terminal: Terminal, client
     .description('Check files without a namerd')
     .action(async ({ filename }: FileFlags) => {
       const documents = await readDocuments(filename, terminal);
+      for (const { resource } of documents)
+        for (const message of documentWarnings(resource))
+          terminal.err(`warning: ${nameOf(resource)}: ${message}`);
       terminal.out(`${documents.length} documents are good`);
     });
 }

@@ -8,7 +8,7 @@ import type { RouteDocument } from './route-document.ts';
 
 const GRPC: RouteDialect = {
   kind: 'grpc',
-  title: 'GRPCRoute',
+  title: 'a GRPCRoute',
   readMatch: readGrpcMatch,
   filters: ['RequestHeaderModifier', 'ResponseHeaderModifier'],
   backendFilters: ['RequestHeaderModifier', 'ResponseHeaderModifier'],

@@ -10,7 +10,7 @@ import { readRetry, readTimeouts } from './timing.ts';
 
 const HTTP: RouteDialect = {
   kind: 'http',
-  title: 'HTTPRoute',
+  title: 'an HTTPRoute',
   readMatch: readHttpMatch,
   filters: ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite'],
   backendFilters: ['RequestHeaderModifier', 'ResponseHeaderModifier', 'URLRewrite'],

@@ -18,7 +18,7 @@ const MAX_HOSTNAMES = 16;
 /** What makes a kind of route a kind of its own. */
 export interface RouteDialect {
   kind: RouteDocument['kind'];
-  /** The kind's name, for messages. */
+  /** The kind with its article, for messages. */
   title: string;
   readMatch(node: ConfigNode, reading: RouteReading): Match | undefined;
   filters: readonly FilterType[];
@@ -70,8 +70,11 @@ function readRule(
   if (nameNode !== undefined && names.has(name)) nameNode.problem(`a rule is named '${name}' already`);
   names.add(name);
   const { matches, complete } = readMatches(optional(fields, 'matches'), dialect, reading);
-  const place = `a ${dialect.title}`;
-  const filters = readFilters(optional(fields, 'filters'), { supported: dialect.filters, place }, reading);
+  const filters = readFilters(
+    optional(fields, 'filters'),
+    { supported: dialect.filters, place: dialect.title },
+    reading,
+  );
   const backendsNode = optional(fields, 'backendRefs');
   const backends = readBackends(backendsNode, dialect.backendFilters, reading);
   const more = dialect.readMore(fields, reading);

@@ -35,7 +35,13 @@ export function readIdentifiers(node: ConfigNode | undefined, warn: Warn): Ident
     fields.finish();
     if (certain !== undefined) warn(item, `never asked: ${certain} before it applies to every request`);
     if (kind === 'io.l5d.static' || kind === 'io.nodemesh.service') certain ??= kind;
-    if (identifier !== undefined) identifiers.push(identifier);
+    if (identifier === undefined) continue;
+    if ('prefix' in identifier && identifier.prefix.startsWith('/$'))
+      warn(
+        item,
+        `under ${identifier.prefix} callers name any address: whatever the dtab says, they get there`,
+      );
+    identifiers.push(identifier);
   }
   return identifiers;
 }

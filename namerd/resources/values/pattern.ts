@@ -32,7 +32,7 @@ export function patternProblem(text: string): { message: string; offset?: number
   }
 }
 
-const TOO_LARGE = `the pattern is too large once its repetitions are written out: at most ${MAX_PROGRAM} steps`;
+const TOO_LARGE = `the pattern is too large: more than ${MAX_PROGRAM} steps with its repetitions written out`;
 
 /** @returns the pattern's text; the problem stands at the offending character. */
 export function readPattern(node: ConfigNode | undefined): string | undefined {

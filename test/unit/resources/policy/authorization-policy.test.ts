@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stringify } from 'yaml';
 import { formatProblem } from '#base/config.ts';
-import { type CompiledPolicy, readResources } from '../../../namerd/resources/index.ts';
+import { type CompiledPolicy, readResources } from '../../../../namerd/resources/index.ts';
 
 function read(spec: unknown): { value: CompiledPolicy | undefined; problems: string[] } {
   const text = stringify({
