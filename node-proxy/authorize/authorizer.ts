@@ -8,6 +8,7 @@
 
 import type { Policy, PolicyAction, PolicyRule, Transport } from '#api';
 import type { Caller, Decision } from './caller.ts';
+import { type PathReadings, readPath } from './path-patterns.ts';
 import { Sources } from './source.ts';
 import { asksPath, hasHttpFields, Target } from './target.ts';
 
@@ -18,22 +19,19 @@ const NO_ALLOW_MATCHED: Decision = { allowed: false, rule: 'no-allow-matched', a
 class Rule {
   /** What it means when it decides and nothing is audited. */
   readonly decision: Decision;
-  readonly #targets: readonly Target[];
+  readonly #targets: readonly Target[] | undefined;
   readonly #sources: Sources | undefined;
 
   constructor(name: string, action: PolicyAction, { from, to }: PolicyRule) {
     this.decision = { allowed: action === 'ALLOW', rule: name, audits: NO_AUDITS };
-    this.#targets = to.map(match => new Target(match, action));
+    this.#targets = to.length === 0 ? undefined : to.map(match => new Target(match, action));
     this.#sources = from.length === 0 ? undefined : new Sources(from);
   }
 
-  fits(caller: Caller): boolean {
-    return this.#fitsTarget(caller) && (this.#sources === undefined || this.#sources.fits(caller));
-  }
-
-  #fitsTarget(caller: Caller): boolean {
-    if (this.#targets.length === 0) return true;
-    for (const target of this.#targets) if (target.fits(caller)) return true;
+  fits(caller: Caller, path: PathReadings | undefined): boolean {
+    if (this.#sources !== undefined && !this.#sources.fits(caller)) return false;
+    if (this.#targets === undefined) return true;
+    for (const target of this.#targets) if (target.fits(caller, path)) return true;
     return false;
   }
 }
@@ -62,9 +60,11 @@ export class Authorizer {
   }
 
   decide(caller: Caller): Decision {
-    const decision = this.#judge(caller);
+    const { request } = caller;
+    const path = this.paths && request !== undefined ? readPath(request.path) : undefined;
+    const decision = this.#judge(caller, path);
     if (this.#audit.length === 0) return decision;
-    const audits = this.#audit.filter(rule => rule.fits(caller)).map(rule => rule.decision.rule);
+    const audits = this.#audit.filter(rule => rule.fits(caller, path)).map(rule => rule.decision.rule);
     return audits.length === 0 ? decision : { ...decision, audits };
   }
 
@@ -73,10 +73,10 @@ export class Authorizer {
     return (this.#transport.ports[String(port)] ?? this.#transport.mode) === 'permissive';
   }
 
-  #judge(caller: Caller): Decision {
-    for (const rule of this.#deny) if (rule.fits(caller)) return rule.decision;
+  #judge(caller: Caller, path: PathReadings | undefined): Decision {
+    for (const rule of this.#deny) if (rule.fits(caller, path)) return rule.decision;
     if (!this.#hasAllow) return ALLOWED_BY_DEFAULT;
-    for (const rule of this.#allow) if (rule.fits(caller)) return rule.decision;
+    for (const rule of this.#allow) if (rule.fits(caller, path)) return rule.decision;
     return NO_ALLOW_MATCHED;
   }
 }

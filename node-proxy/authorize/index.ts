@@ -4,4 +4,4 @@ export { Authorizer, DENY_ALL } from './authorizer.ts';
 export type { Caller, Decision, RequestFacts } from './caller.ts';
 export { normalHost } from './normal-host.ts';
 export { normalPath } from './normal-path.ts';
-export { PolicyUnreadable, Sources } from './source.ts';
+export { PolicyUnreadable, sourceTest } from './source.ts';

@@ -17,6 +17,10 @@ import { type Pattern, readPattern, TextPatterns } from './patterns.ts';
 
 export type Breadth = 'wide' | 'narrow';
 
+/** Characters for which a path has further readings: `%`, `;` and capitals. */
+const UNFOLDED = new Uint8Array(0x5b).fill(1, 0x41);
+UNFOLDED[0x25] = UNFOLDED[0x3b] = 1;
+
 export class PathPatterns {
   readonly #patterns: TextPatterns;
   /** For paths of which something may be cut off, where the tests are narrow. */
@@ -30,37 +34,40 @@ export class PathPatterns {
     this.#prefixes = new TextPatterns(read.filter(staysWhatIsCut));
   }
 
-  /** @param path as normalPath gives it. */
-  fits(path: string): boolean {
-    if (!this.#wide) return (mayBeCut(path) ? this.#prefixes : this.#patterns).fits(path);
-    if (path !== foldedPath) fold(path);
-    if (this.#patterns.fits(foldedWhole)) return true;
-    for (const rest of foldedRests) if (this.#patterns.fits(rest)) return true;
+  fits(path: PathReadings): boolean {
+    if (!this.#wide) return (path.mayBeCut ? this.#prefixes : this.#patterns).fits(path.text);
+    if (this.#patterns.fits(path.folded)) return true;
+    if (path.mayBeCut) for (const cut of path.cuts) if (this.#patterns.fits(cut)) return true;
     return false;
   }
 }
 
-/** The last path and its readings: the rules of one decision all ask about the same. */
-let foldedPath = '';
-let foldedWhole = '';
-let foldedRests: readonly string[] = [];
-const NOTHING_CUT: readonly string[] = [];
-
-function fold(path: string): void {
-  foldedPath = path;
-  foldedWhole = isFolded(path) ? path : folded(path);
-  foldedRests = mayBeCut(path) ? cutsOf(path).map(folded) : NOTHING_CUT;
+/** A path as normalPath gives it, with what servers may make of it. */
+export interface PathReadings {
+  text: string;
+  folded: string;
+  mayBeCut: boolean;
+  /** Folded, with something cut off. */
+  cuts: readonly string[];
 }
 
-/** Lower case, with nothing to decode or merge. */
-function isFolded(path: string): boolean {
+const NOTHING_CUT: readonly string[] = [];
+const readings: PathReadings = { text: '', folded: '', mayBeCut: false, cuts: NOTHING_CUT };
+
+/** @returns the same object each time, good until the next call: one decision is made at a time. */
+export function readPath(path: string): PathReadings {
   let before = 0;
+  let plain = true;
   for (let i = 0; i < path.length; i++) {
     const code = path.charCodeAt(i);
-    if (code === 0x25 || (code >= 0x41 && code <= 0x5a) || (code === 0x2f && before === 0x2f)) return false;
+    if (code <= 0x5a && (code === 0x2f ? before === 0x2f : UNFOLDED[code] === 1)) plain = false;
     before = code;
   }
-  return true;
+  readings.text = path;
+  readings.folded = plain ? path : folded(path);
+  readings.mayBeCut = !plain && mayBeCut(path);
+  readings.cuts = readings.mayBeCut ? cutsOf(path).map(folded) : NOTHING_CUT;
+  return readings;
 }
 
 function mayBeCut(path: string): boolean {

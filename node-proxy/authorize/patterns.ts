@@ -48,10 +48,23 @@ export class TextPatterns {
   fits(text: string): boolean {
     if (text === '') return false;
     if (this.#any) return true;
-    for (const exact of this.#few) if (text === exact) return true;
+    const last = text.charCodeAt(text.length - 1);
+    for (const exact of this.#few) {
+      // Identities, and paths of one interface, have long beginnings in common.
+      if (exact.length === text.length && exact.charCodeAt(exact.length - 1) === last && exact === text)
+        return true;
+    }
     if (this.#many?.has(text)) return true;
-    for (const prefix of this.#prefixes) if (text.startsWith(prefix)) return true;
+    for (const prefix of this.#prefixes) if (startsWith(text, prefix)) return true;
     for (const suffix of this.#suffixes) if (text.endsWith(suffix)) return true;
     return false;
   }
+}
+
+/** From the end, where texts of a kind (identities, paths of an interface) differ; natively it costs a call. */
+function startsWith(text: string, prefix: string): boolean {
+  let i = prefix.length;
+  if (text.length < i) return false;
+  while (--i >= 0) if (text.charCodeAt(i) !== prefix.charCodeAt(i)) return false;
+  return true;
 }

@@ -28,6 +28,12 @@ export class Sources {
   }
 }
 
+/** The same as a function, for lists that are not empty. @throws PolicyUnreadable */
+export function sourceTest(matches: readonly SourceMatch[]): (caller: Caller) => boolean {
+  const sources = new Sources(matches);
+  return caller => sources.fits(caller);
+}
+
 class Source {
   readonly #identities: TextPatterns | undefined;
   readonly #notIdentities: TextPatterns | undefined;

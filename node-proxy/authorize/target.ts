@@ -10,7 +10,7 @@
 
 import type { HeaderCondition, PolicyAction, TargetMatch } from '#api';
 import type { Caller, RequestFacts } from './caller.ts';
-import { type Breadth, PathPatterns } from './path-patterns.ts';
+import { type Breadth, PathPatterns, type PathReadings } from './path-patterns.ts';
 import { TextPatterns } from './patterns.ts';
 
 const HTTP_FIELDS = ['methods', 'notMethods', 'paths', 'notPaths', 'hosts', 'notHosts', 'headers'] as const;
@@ -26,54 +26,52 @@ export function asksPath({ paths, notPaths }: TargetMatch): boolean {
 export class Target {
   readonly #ports: readonly number[] | undefined;
   readonly #notPorts: readonly number[] | undefined;
-  readonly #http: RequestTarget | undefined;
+  readonly #http: boolean;
   /** Of bytes that are not HTTP nobody can tell what they ask for: refusals hold, permissions don't. */
   readonly #withoutRequest: boolean;
-
-  constructor(match: TargetMatch, action: PolicyAction) {
-    this.#ports = match.ports;
-    this.#notPorts = match.notPorts;
-    const breadth = action === 'ALLOW' ? 'narrow' : 'wide';
-    this.#http = hasHttpFields(match) ? new RequestTarget(match, breadth) : undefined;
-    this.#withoutRequest = action === 'DENY';
-  }
-
-  fits({ port, request }: Caller): boolean {
-    if (this.#ports !== undefined && !this.#ports.includes(port)) return false;
-    if (this.#notPorts?.includes(port)) return false;
-    if (this.#http === undefined) return true;
-    return request === undefined ? this.#withoutRequest : this.#http.fits(request);
-  }
-}
-
-class RequestTarget {
   readonly #methods: Methods | undefined;
   readonly #notMethods: Methods | undefined;
   readonly #paths: PathPatterns | undefined;
   readonly #notPaths: PathPatterns | undefined;
   readonly #hosts: TextPatterns | undefined;
   readonly #notHosts: TextPatterns | undefined;
-  readonly #headers: readonly Header[];
+  readonly #headers: readonly Header[] | undefined;
 
-  constructor(match: TargetMatch, breadth: Breadth) {
+  constructor(match: TargetMatch, action: PolicyAction) {
+    const breadth = action === 'ALLOW' ? 'narrow' : 'wide';
     const opposite = oppositeOf(breadth);
+    this.#ports = match.ports;
+    this.#notPorts = match.notPorts;
+    this.#http = hasHttpFields(match);
+    this.#withoutRequest = action === 'DENY';
     this.#methods = match.methods && new Methods(match.methods, breadth);
     this.#notMethods = match.notMethods && new Methods(match.notMethods, opposite);
     this.#paths = match.paths && new PathPatterns(match.paths, breadth);
     this.#notPaths = match.notPaths && new PathPatterns(match.notPaths, opposite);
     this.#hosts = TextPatterns.read(match.hosts?.map(lower));
     this.#notHosts = TextPatterns.read(match.notHosts?.map(lower));
-    this.#headers = (match.headers ?? []).map(condition => new Header(condition, breadth));
+    this.#headers = match.headers?.map(condition => new Header(condition, breadth));
   }
 
-  fits(request: RequestFacts): boolean {
+  /** @param path of the request, if there is one and some rule asks for it. */
+  fits({ port, request }: Caller, path: PathReadings | undefined): boolean {
+    if (this.#ports !== undefined && !this.#ports.includes(port)) return false;
+    if (this.#notPorts?.includes(port)) return false;
+    if (!this.#http) return true;
+    return request === undefined ? this.#withoutRequest : this.#fitsRequest(request, path);
+  }
+
+  #fitsRequest(request: RequestFacts, path: PathReadings | undefined): boolean {
     if (this.#methods !== undefined && !this.#methods.fits(request.method)) return false;
     if (this.#notMethods?.fits(request.method)) return false;
-    if (this.#paths !== undefined && !this.#paths.fits(request.path)) return false;
-    if (this.#notPaths?.fits(request.path)) return false;
     if (this.#hosts !== undefined && !this.#hosts.fits(request.host)) return false;
     if (this.#notHosts?.fits(request.host)) return false;
-    for (const header of this.#headers) if (!header.fits(request)) return false;
+    if (path !== undefined) {
+      if (this.#paths !== undefined && !this.#paths.fits(path)) return false;
+      if (this.#notPaths?.fits(path)) return false;
+    }
+    if (this.#headers !== undefined)
+      for (const header of this.#headers) if (!header.fits(request)) return false;
     return true;
   }
 }
