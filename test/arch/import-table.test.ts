@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allSources, cyclesOf, dependencies } from './sources.ts';
+import { allSources, cyclesOf, dependencies, loadedWith } from './sources.ts';
 
 const SHARED = ['namerd/base/', 'namerd/names/', 'namerd/trust/', 'namerd/api/'];
 
@@ -61,6 +61,26 @@ test('no file imports itself through others', () => {
     ]),
   );
   assert.deepEqual(cyclesOf(edges), []);
+});
+
+test('tunnel workers load nothing of policy/', () => {
+  const loaded = loadedWith('node-proxy/workers/thread.ts', sources);
+  assert.ok(loaded.has('node-proxy/tunnel/pod-doors.ts'), 'the search has lost its way');
+  const wrong = [...loaded].filter(path => path.startsWith('node-proxy/policy/'));
+  assert.deepEqual(wrong, []);
+});
+
+test('only the entry of policy workers, and the defaults of limits, load policy/', () => {
+  const wrong = sources
+    .filter(({ path }) => /^node-proxy\/(?!policy\/)/.test(path))
+    .filter(({ imports }) =>
+      imports.some(({ target, typeOnly }) => !typeOnly && target.startsWith('node-proxy/policy/')),
+    )
+    .map(({ path }) => path);
+  assert.deepEqual(
+    wrong.filter(path => path !== 'node-proxy/workers/policy-thread.ts' && path !== 'node-proxy/config.ts'),
+    [],
+  );
 });
 
 test('the kernel is reached from node-proxy/kernel only', () => {

@@ -20,7 +20,8 @@ test('every way to import is found, with its target and line', () => {
     "import { g } from '#names';",
     'const url = "http://host/path"; // an address is no comment',
   ].join('\n');
-  const found = importsOf('namerd/serve/x.ts', text).map(({ target, line }) => `${line} ${target}`);
+  const imports = importsOf('namerd/serve/x.ts', text);
+  const found = imports.map(({ target, line }) => `${line} ${target}`);
   assert.deepEqual(found, [
     '1 namerd/serve/a.ts',
     '3 namerd/base/b.ts',
@@ -34,6 +35,10 @@ test('every way to import is found, with its target and line', () => {
     '13 node:fs/promises',
     '14 namerd/names/index.ts',
   ]);
+  assert.deepEqual(
+    imports.filter(({ typeOnly }) => typeOnly).map(({ target }) => target),
+    ['namerd/base/b.ts'],
+  );
 });
 
 test('cycles are found once each, and only cycles', () => {

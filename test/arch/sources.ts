@@ -13,6 +13,8 @@ export interface Import {
   target: string;
   ours: boolean;
   line: number;
+  /** `import type` and `export type`: nothing is loaded. */
+  typeOnly: boolean;
 }
 
 export interface Source {
@@ -44,8 +46,20 @@ export function importsOf(path: string, text: string): Import[] {
   return [...code.matchAll(pattern)].map(match => {
     const specifier = match[2] ?? match[4] ?? match[6] ?? '';
     const line = code.slice(0, match.index).split('\n').length;
-    return { specifier, line, ...resolve(path, specifier) };
+    const typeOnly = /^(import|export)\s+type\b/.test(match[0]);
+    return { specifier, line, typeOnly, ...resolve(path, specifier) };
   });
+}
+
+/** Every file of ours that is loaded with `entry`, itself included. */
+export function loadedWith(entry: string, sources: readonly Source[]): Set<string> {
+  const byPath = new Map(sources.map(source => [source.path, source]));
+  const loaded = new Set([entry]);
+  for (const path of loaded) {
+    for (const { target, ours, typeOnly } of byPath.get(path)?.imports ?? [])
+      if (ours && !typeOnly) loaded.add(target);
+  }
+  return loaded;
 }
 
 /** Every cycle among `edges` (file → files) as the list of its members, one per strongly connected group. */
