@@ -146,7 +146,7 @@ describe('the answer', () => {
 it('every reason has a status that is an error, and advice', () => {
   for (const [reason, { status, next }] of Object.entries(REASONS)) {
     assert.ok(status >= 400 && status < 600, reason);
-    assert.match(next, /^\S.*\.$/, reason);
+    assert.match(next, /^\S.*[.?]$/, reason);
     assert.match(reason, /^[a-z_]+$/);
   }
 });

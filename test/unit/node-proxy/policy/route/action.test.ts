@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { NameValue, RouteFilter } from '#api';
 import { CompiledAction } from '../../../../../node-proxy/policy/route/index.ts';
 import type { HeaderEdits } from '../../../../../node-proxy/policy/view.ts';
-import { action } from '../../../../lib/routes.ts';
+import { action } from '../../../../lib/policy/routes.ts';
 
 type HeaderFilter = Extract<RouteFilter, { kind: 'requestHeaders' | 'responseHeaders' }>;
 

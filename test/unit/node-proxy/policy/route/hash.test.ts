@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hashOf } from '../../../../../node-proxy/policy/route/index.ts';
-import { request } from '../../../../lib/routes.ts';
+import { request } from '../../../../lib/policy/routes.ts';
 
 describe('what a request is hashed by', () => {
   it('is a header, the authority for host, a parameter, or the address', () => {

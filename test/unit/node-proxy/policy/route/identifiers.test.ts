@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Identifier } from '#api';
 import { parsePath } from '#names';
 import { Identifiers, OWN_NAME } from '../../../../../node-proxy/policy/route/index.ts';
-import { request } from '../../../../lib/routes.ts';
+import { request } from '../../../../lib/policy/routes.ts';
 
 type Given = Parameters<typeof request>[0];
 

@@ -5,7 +5,7 @@ import { RE2JS } from 're2js';
 import type { FieldMatch, RouteMatch, RouteTable } from '#api';
 import { RouteMatcher } from '../../../../../node-proxy/policy/route/index.ts';
 import type { RequestView } from '../../../../../node-proxy/policy/view.ts';
-import { match, request, table } from '../../../../lib/routes.ts';
+import { match, request, table } from '../../../../lib/policy/routes.ts';
 
 describe('the match that decides', () => {
   it('takes a prefix by whole segments, whether or not it ends in a slash', () => {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { RouteFilter } from '#api';
 import { CompiledAction, redirectLocation } from '../../../../../node-proxy/policy/route/index.ts';
-import { action } from '../../../../lib/routes.ts';
+import { action } from '../../../../lib/policy/routes.ts';
 
 type Redirect = Extract<RouteFilter, { kind: 'redirect' }>;
 

@@ -1,7 +1,7 @@
 /** Route tables and requests for tests: everything a test does not speak of is the plainest there is. */
 
 import type { RouteAction, RouteMatch, RouteTable } from '#api';
-import type { RequestView } from '../../node-proxy/policy/view.ts';
+import type { RequestView } from '../../../node-proxy/policy/view.ts';
 
 export function match(given: Partial<RouteMatch>): RouteMatch {
   return { action: 0, headers: [], query: [], ...given };
