@@ -4,7 +4,7 @@
  */
 
 import type { ConfigNode, Fields } from '#base/config.ts';
-import { isEmpty, limited, readList } from '../values/fields.ts';
+import { isEmpty, isEmptyList, limited, readList } from '../values/fields.ts';
 
 const MAX_ENTRIES = 1_000;
 
@@ -15,7 +15,7 @@ export const EVERYONE =
 export function readAlternatives<T>(node: ConfigNode | undefined, read: (fields: Fields) => T): T[] {
   if (node === undefined) return [];
   const items = limited(node, MAX_ENTRIES, 'entries');
-  if (items.length === 0) node.problem('an empty list matches nothing; leave the field out to match all');
+  if (isEmptyList(node)) node.problem('an empty list matches nothing; leave the field out to match all');
   return items.map(item => {
     const fields = item.fields();
     if (isEmpty(item)) item.problem(`an entry without fields matches everything; ${EVERYONE}`);
@@ -31,7 +31,6 @@ export function readEntries<T>(
   read: (node: ConfigNode) => T | undefined,
 ): T[] | undefined {
   if (node === undefined) return undefined;
-  if (Array.isArray(node.value) && node.value.length === 0)
-    node.problem('an empty list; leave the field out to match all');
+  if (isEmptyList(node)) node.problem('an empty list; leave the field out to match all');
   return readList(node, { max: MAX_ENTRIES, what: 'entries' }, read);
 }

@@ -2,7 +2,7 @@
 
 import type { ConfigNode, Fields } from '#base/config.ts';
 import { dnsSubdomainProblem, type Metadata } from '../metadata.ts';
-import { checked, limited, optional, withoutAbsent } from '../values/fields.ts';
+import { checked, isEmptyList, limited, optional, withoutAbsent } from '../values/fields.ts';
 import { readBackends } from './backends.ts';
 import { type FilterType, readFilters } from './filters/filters.ts';
 import { ANY_PATH, type Match } from './matches/http-matches.ts';
@@ -42,8 +42,7 @@ export function readRoute(dialect: RouteDialect, { namespace }: Metadata, spec: 
   if (defaults?.string() !== undefined) reading.warn(defaults, 'ignored: the mesh has no Gateways');
   const rulesNode = spec.need('rules');
   const items = limited(rulesNode, MAX_RULES, 'rules');
-  if (rulesNode !== undefined && Array.isArray(rulesNode.value) && rulesNode.value.length === 0)
-    rulesNode.problem('a route has at least one rule');
+  if (rulesNode !== undefined && isEmptyList(rulesNode)) rulesNode.problem('a route has at least one rule');
   const names = new Set<string>();
   const rules = items.map((item, index) => readRule(item, index, { dialect, reading, names }));
   const all = rules.reduce((sum, { matches }) => sum + matches.length, 0);

@@ -3,7 +3,7 @@
 import type { Identifier } from '#api';
 import type { ConfigNode, Fields } from '#base/config.ts';
 import { NameSyntaxError, Path, parsePath } from '#names';
-import { checked, limited, optional } from '../values/fields.ts';
+import { checked, isEmptyList, limited, optional } from '../values/fields.ts';
 import { headerNameProblem } from '../values/header-text.ts';
 import type { Warn } from './reading.ts';
 
@@ -23,7 +23,7 @@ const HOST = Path.of('host');
 
 export function readIdentifiers(node: ConfigNode | undefined, warn: Warn): Identifier[] {
   const items = limited(node, MAX_IDENTIFIERS, 'identifiers');
-  if (node !== undefined && items.length === 0)
+  if (node !== undefined && isEmptyList(node))
     node.problem('an empty list; leave the field out to mean the service itself');
   const identifiers: Identifier[] = [];
   let certain: string | undefined;

@@ -37,6 +37,11 @@ export function isEmpty({ value }: ConfigNode): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
+/** A list without items; one that is too long has been reported, and is not empty. */
+export function isEmptyList({ value }: ConfigNode): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
 /** A text for which `problemOf` finds nothing to say. */
 export function checked(
   node: ConfigNode | undefined,

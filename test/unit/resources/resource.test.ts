@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblem } from '#base/config.ts';
 import {
+  KIND_FACTS,
+  KINDS,
+  kindOf,
   plainResource,
   type Resource,
   readResources,
@@ -106,4 +109,47 @@ test('texts that are no documents are problems, never exceptions', () => {
   for (const text of ['[', 'a', '- 1', 'a: &x 1\nb: *x', '{', '\u0000', 'kind: Dtab', '---\n...\n---\n'])
     assert.ok(problemsOf(text).length > 0 || text.startsWith('---'), text);
   assert.deepEqual(readResources('', 'f.yaml'), { resources: [], problems: [] });
+});
+
+test('every kind has its own apiVersion', () => {
+  const of = (apiVersion: string, kind: string) =>
+    problemsOf(`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: a}\nspec: {}\n`).join('\n');
+  const gateway = 'gateway.networking.k8s.io/v1';
+  for (const kind of ['HTTPRoute', 'GRPCRoute']) {
+    assert.match(of('nodemesh.io/v1alpha1', kind), /is not one of gateway\.networking\.k8s\.io\/v1\n/);
+    assert.match(of(`${gateway}beta1`, kind), /'gateway\.networking\.k8s\.io\/v1beta1' is not one of/);
+    assert.doesNotMatch(of(gateway, kind), /apiVersion/);
+  }
+  assert.match(of(gateway, 'TrafficPolicy'), /is not one of nodemesh\.io\/v1alpha1\n/);
+  assert.match(
+    of('v1', 'Pod'),
+    /is not one of nodemesh\.io\/v1alpha1, gateway\.networking\.k8s\.io\/v1\n.*kind: 'Pod'/,
+  );
+});
+
+test('a route is printed with the apiVersion of the Gateway API', () => {
+  const route = one(`apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r, namespace: calc, creationTimestamp: "2026-01-01T00:00:00Z", generation: 2, uid: x}
+spec:
+  parentRefs: [{group: "", kind: Service, name: a}]
+  rules: [{backendRefs: [{name: a, port: 80}]}]
+status: {parents: []}
+`);
+  assert.equal(plainResource(route)['apiVersion'], 'gateway.networking.k8s.io/v1');
+  assert.deepEqual(plainResource(one(showResource(route))), plainResource(route));
+});
+
+test('kinds are known by their plural, singular and short names', () => {
+  const cases: [string, string][] = [
+    ['httproutes', 'HTTPRoute'],
+    ['HTTPRoute', 'HTTPRoute'],
+    ['grpcroute', 'GRPCRoute'],
+    ['tp', 'TrafficPolicy'],
+    ['trafficpolicies', 'TrafficPolicy'],
+    ['policies', 'AuthorizationPolicy'],
+  ];
+  for (const [word, kind] of cases) assert.equal(kindOf(word), kind);
+  const words = KINDS.flatMap(kind => [KIND_FACTS[kind].plural, ...KIND_FACTS[kind].aliases]);
+  assert.equal(new Set(words).size, words.length);
 });
