@@ -37,14 +37,28 @@ export function shortcutOf(pattern: string): TextTest | undefined {
 
 class Pattern implements TextTest {
   readonly #pattern: RE2JS;
+  readonly #start: string;
 
   constructor(pattern: string) {
     this.#pattern = RE2JS.compile(pattern);
+    this.#start = startOf(pattern);
   }
 
   fits(text: string): boolean {
-    return this.#pattern.testExact(text);
+    return text.startsWith(this.#start) && this.#pattern.testExact(text);
   }
+}
+
+/** What every text that fits starts with, as far as it is easily seen: most patterns of a table differ there. */
+function startOf(pattern: string): string {
+  // Of an alternative at the top, only one branch would start so.
+  if (SURROGATE.test(pattern) || pattern.includes('|')) return '';
+  let end = pattern.startsWith('^') ? 1 : 0;
+  const start = end;
+  while (end < pattern.length && !SPECIAL.includes(pattern[end]!)) end += 1;
+  // What is repeated may be missing; flags and empty quotes between a character and its `?` change nothing (`a(?i)?`).
+  if (end > start && REPEATS.test(pattern.slice(end))) end -= 1;
+  return pattern.slice(start, end);
 }
 
 class Equal implements TextTest {
@@ -110,5 +124,6 @@ function endsEscaped(pattern: string): boolean {
 }
 
 const SPECIAL = '\\.+*?()[]{}^$';
+const REPEATS = /^(?:[*?{\\]|\(\?)/;
 const ESCAPABLE = /^[!-/:-@[-^`{-~]$/;
 const SURROGATE = /[\ud800-\udfff]/;

@@ -101,6 +101,51 @@ describe('patterns that need no engine', () => {
   });
 });
 
+it('patterns that need the engine are not asked of texts that start differently, which changes no answer', () => {
+  const piece = fc.constantFrom(
+    'a',
+    'b',
+    'ab',
+    '+',
+    '*',
+    '?',
+    '{0,2}',
+    '^',
+    '(b)',
+    '|',
+    '.',
+    '[ab]',
+    '(?i)',
+    '$',
+  );
+  const text = fc.array(fc.constantFrom('a', 'b', 'A', 'B', '\n'), { maxLength: 4 });
+  let asked = 0;
+  fc.assert(
+    fc.property(
+      fc.array(piece, { maxLength: 6 }),
+      fc.array(text, { minLength: 10, maxLength: 20 }),
+      (pieces, texts) => {
+        const pattern = pieces.join('');
+        let engine: RE2JS;
+        try {
+          engine = RE2JS.compile(pattern);
+        } catch {
+          return;
+        }
+        const test = compilePattern(pattern);
+        for (const each of texts) {
+          const sent = each.join('');
+          const fits = engine.matcher(sent).matches();
+          asked += fits ? 1 : 0;
+          assert.equal(test.fits(sent), fits, `${pattern} on ${JSON.stringify(sent)}`);
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+  assert.ok(asked > 500, `${asked} fitted`);
+});
+
 it('patterns that need the engine are asked of the whole text, in linear time', () => {
   const test = compilePattern('(a+)+[bc]');
   assert.ok(test.fits('aaab'));
