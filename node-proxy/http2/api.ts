@@ -119,7 +119,7 @@ export interface H2Limits {
   /** Frames that move nothing: empty DATA, PRIORITY, unknown types, frames on closed streams. */
   idleBurst: number;
   idlesPerSecond: number;
-  /** WINDOW_UPDATEs beyond two per DATA frame that we sent. */
+  /** WINDOW_UPDATEs beyond ten per DATA frame that we sent. */
   windowUpdateBurst: number;
   windowUpdatesPerSecond: number;
 }

@@ -37,6 +37,12 @@ const NO_EVENTS: StreamEvents = {
   onDrain() {},
 };
 
+/**
+ * WINDOW_UPDATEs that each DATA frame of ours pays for. Envoy's default
+ * (`max_inbound_window_update_frames_per_data_frame_sent`); haproxy 2.6 sends three or more per frame.
+ */
+const WINDOW_UPDATES_PER_DATA = 10;
+
 export class Receiver implements FrameSink {
   readonly #session: Session;
   readonly #decoder: HpackDecoder;
@@ -148,7 +154,7 @@ export class Receiver implements FrameSink {
   #windowUpdate(streamId: number, increment: number): void {
     const session = this.#session;
     const { sender } = session;
-    session.floods.windowUpdates.earn(sender.framesSent * 2);
+    session.floods.windowUpdates.earn(sender.framesSent * WINDOW_UPDATES_PER_DATA);
     sender.framesSent = 0;
     session.floods.windowUpdates.spend();
     if (streamId === 0) {

@@ -143,6 +143,18 @@ test('… nor a window update or two for each of our frames, nor a PING per roun
   assert.equal(peer.side.connection.state, 'open');
 });
 
+test('… nor the six window updates with which haproxy answers two of our frames', () => {
+  const peer = new RawPeer('server', { now: () => 0 });
+  peer.send(headers(1, CONNECT));
+  const { stream } = peer.side.accepted.get(1)!;
+  for (let i = 0; i < 10_000; i++) {
+    stream!.write(Buffer.from('x'));
+    stream!.write(Buffer.from('x'));
+    for (let n = 0; n < 3; n++) peer.send(windowUpdate(1, 1), windowUpdate(0, 1));
+  }
+  assert.equal(peer.side.connection.state, 'open');
+});
+
 test('a client does not count resets by its server', () => {
   const peer = new RawPeer('client', { now: () => 0 });
   for (let i = 0; i < MANY; i++) {
