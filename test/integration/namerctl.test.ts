@@ -182,6 +182,22 @@ kind: AuthorizationPolicy
 metadata: {name: p, namespace: calc}
 spec: {selector: {matchLabels: {app: division}}, action: DENY, rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }] }]}
 `;
+const ROUTE = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: division, namespace: calc}
+spec:
+  parentRefs: [{group: "", kind: Service, name: division}]
+  rules:
+  - matches: [{path: {value: /a}}]
+    backendRefs: [{name: division, port: 80}]
+`;
+const TRAFFIC = `
+apiVersion: nodemesh.io/v1alpha1
+kind: TrafficPolicy
+metadata: {name: division, namespace: calc}
+spec: {targetRef: {kind: Service, name: division}, timeouts: {total: 1s, perTry: 500ms}}
+`;
 const DTAB = `
 apiVersion: nodemesh.io/v1alpha1
 kind: Dtab
@@ -222,6 +238,28 @@ test('documents are compared, applied, listed and deleted', async t => {
   assert.equal((await ctl('delete policy calc/p')).out, 'authorizationpolicies/calc/p deleted\n');
   assert.equal((await ctl('delete -f -', DTAB)).out, 'dtabs/default deleted\n');
   assert.equal((await ctl('get dtabs')).err, 'nothing is there\n');
+});
+
+test('routes and traffic policies are applied, listed and deleted like all others', async t => {
+  const { ctl } = await start(t);
+  const applied = await ctl('apply -f -', `${ROUTE}---${TRAFFIC}`);
+  assert.equal(applied.out, 'HTTPRoute calc/division created\nTrafficPolicy calc/division created\n');
+  assert.equal((await ctl('apply -f -', ROUTE)).out, 'HTTPRoute calc/division unchanged\n');
+  assert.match((await ctl('get all')).out, /\nTrafficPolicy +calc\/division .*\nHTTPRoute +calc\/division /);
+  assert.match(
+    (await ctl('get http division -n calc')).out,
+    /^apiVersion: gateway\.networking\.k8s\.io\/v1\n/,
+  );
+  assert.match((await ctl('get tp calc/division')).out, /perTry: 500ms/);
+  const bad = await ctl('apply -f -', `${TRAFFIC.replace('500ms', '0.5s')}---${ROUTE.replace('/a', 'a')}`);
+  assert.deepEqual([bad.code, bad.out], [1, '']);
+  assert.match(bad.err, /-:5:\d+: spec\.timeouts\.perTry: a duration such as/);
+  assert.match(bad.err, /-:13:\d+: spec\.rules\[0\]\.matches\[0\]\.path\.value: 'a' is no path/);
+  assert.equal((await ctl('delete -f -', ROUTE)).out, 'httproutes/calc/division deleted\n');
+  assert.equal((await ctl('delete traffic calc/division')).out, 'trafficpolicies/calc/division deleted\n');
+  const warned = await ctl('validate -f -', ROUTE.replace('rules:', 'hostnames: [a.b]\n  rules:'));
+  assert.equal(warned.out, '1 documents are good\n');
+  assert.match(warned.err, /^warning: HTTPRoute calc\/division: spec\.hostnames: /);
 });
 
 test('one bad document among several changes nothing', async t => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,6 +65,19 @@ suite('registry directory', () => {
     await unlink(file);
     await source.refresh();
     assert.deepEqual(names(source), []);
+    source.close();
+  });
+
+  test('routes and traffic policies are refused at their places, with a hint', async () => {
+    const examples = join(import.meta.dirname, '../../../deploy/examples');
+    const texts = ['route-http.yaml', 'route-grpc.yaml', 'traffic-percentage.yaml'].map(name =>
+      readFileSync(join(examples, name), 'utf8'),
+    );
+    await writeFile(join(dir, 'a.yaml'), [workload('a'), ...texts].join('---\n'));
+    const source = await DirectorySource.open({ dir, clock: new FakeClock() });
+    const told = source.status.current[0]?.messages.join('\n') ?? '';
+    for (const kind of ['an HTTPRoute', 'a GRPCRoute', 'a TrafficPolicy'])
+      assert.match(told, new RegExp(`a\\.yaml:\\d+:7: kind: ${kind} does not belong .*namerctl apply`));
     source.close();
   });
 
