@@ -10,6 +10,12 @@ export interface RequestView {
   header(name: string): string | undefined;
 }
 
+/** A request that a codec carries. */
+export interface CarriedRequest extends RequestView {
+  /** Some field is one that only the mesh may set: `l5d-*`, `x-forwarded-client-cert`. */
+  readonly reserved: boolean;
+}
+
 /**
  * Changes to a head, prepared once per rule in the forms that the protocols need, so that nothing is built per
  * request.

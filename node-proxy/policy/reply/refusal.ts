@@ -51,5 +51,6 @@ const REASON_OF: Readonly<Partial<Record<Reason, HttpReason>>> = {
   policy: 'policy',
   policy_changed: 'policy',
   plaintext_refused: 'policy',
+  no_policy_worker: 'internal',
   draining: 'draining',
 };

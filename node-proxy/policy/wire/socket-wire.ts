@@ -29,9 +29,10 @@ export class SocketWire implements Wire {
     };
   }
 
-  /** The socket that was made with the reader. */
+  /** The socket that was made with the reader; nothing is read before {@link SocketWire.start}. */
   attach(socket: Socket): this {
     this.#socket = socket;
+    socket.pause();
     return this;
   }
 

@@ -29,8 +29,8 @@ export interface InboundCaller {
 
 /** A connection on its way in, as far as judging it goes. */
 export interface Visit {
-  /** The pod whose listener accepted it. */
-  readonly acceptedBy: LocalPod;
+  /** The pod whose listener accepted it, and has counted it; undefined when nobody has yet. */
+  readonly acceptedBy: LocalPod | undefined;
   /**
    * Asks the pod's policies. Whoever judges each request by itself lets the connection pass here.
    * @throws ConnectionRefused

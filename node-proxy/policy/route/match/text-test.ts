@@ -57,7 +57,7 @@ function startOf(pattern: string): string {
   const start = end;
   while (end < pattern.length && !SPECIAL.includes(pattern[end]!)) end += 1;
   // What is repeated may be missing; flags and empty quotes between a character and its `?` change nothing (`a(?i)?`).
-  if (end > start && REPEATS.test(pattern.slice(end))) end -= 1;
+  if (end > start && "*?{".includes(pattern[end] ?? ".")) end -= 1;
   return pattern.slice(start, end);
 }
 

@@ -1,0 +1,146 @@
+/**
+ * Connections to pods that judge requests. The application is connected before the caller is told that it may
+ * speak; whoever speaks first decides where nobody has declared a protocol.
+ */
+
+import { formatEndpoint, ipBytes } from '#base/net.ts';
+import { type InboundCall, StreamSide, type TunnelLimits } from '../../tunnel/index.ts';
+import { type HttpServer, LINE_WAIT_MS, Opening } from '../door/opening.ts';
+import { SideWire } from '../wire/side-wire.ts';
+import { SocketWire } from '../wire/socket-wire.ts';
+import { StartedWire, Switch } from '../wire/started.ts';
+import { owned, type Wire } from '../wire/wire.ts';
+import type { Worker } from '../worker.ts';
+import { AppUpstream } from './app-upstream.ts';
+import { Gate, type GateParts } from './gate.ts';
+import { InboundPlan } from './plan.ts';
+import { Visitor } from './visitor.ts';
+
+export interface InboundParts {
+  worker: Worker;
+  gate: GateParts;
+  limits: TunnelLimits;
+}
+
+export async function openInbound(call: InboundCall, parts: InboundParts): Promise<void> {
+  const { pod, caller, ip, port } = call;
+  const visitor = new Visitor(pod);
+  const app = new AppUpstream(pod, caller, ip, port, visitor, parts.limits);
+  try {
+    await app.prepare();
+  } catch (error) {
+    visitor.leave();
+    call.refuse(error);
+    return;
+  }
+  const wire = wireOf(call);
+  visitor.onBroken = () => {
+    wire.reset();
+    app.close();
+  };
+  call.accepted();
+  const protocol = pod.http?.ports[String(port)] ?? 'detect';
+  const asBytes = (client: StartedWire, application: StartedWire) => {
+    visitor.leave();
+    call.relay(client, application);
+  };
+  if (protocol === 'opaque') {
+    return asBytes(StartedWire.of(wire), StartedWire.of(app.takeReady() as Wire));
+  }
+  const http = (version: 'http1' | 'http2'): HttpServer => {
+    const { identity, namespace } = caller;
+    const gate = new Gate(
+      pod,
+      { identity, namespace, ip: ipBytes(caller.ip) ?? new Uint8Array(0), port },
+      call.source,
+      formatEndpoint(ip, port),
+      call.labels,
+      parts.gate,
+    );
+    const server = parts.worker.serve(version, wire, () => new InboundPlan(gate, app, visitor.plans), {
+      closed: () => {
+        visitor.leave();
+        app.close();
+      },
+      nonsense: reason => parts.gate.requests.refused(gate.requestLabels(version), reason),
+    });
+    visitor.onBroken = reason => {
+      server.breakOff(reason);
+      app.close();
+    };
+    return server;
+  };
+  const nothing = () => {
+    visitor.leave();
+    app.close();
+  };
+  if (protocol === 'http') {
+    const opening = new Opening(wire, true, {
+      http,
+      opaque: client => asBytes(client, StartedWire.of(app.takeReady() as Wire)),
+      nothing,
+    });
+    parts.worker.watchHead(
+      () => opening.told,
+      () => wire.reset(),
+    );
+    return;
+  }
+  detect(wire, app, http, asBytes, nothing, parts.worker);
+}
+
+/** Both sides are listened to: if the application speaks first, it is not HTTP. */
+function detect(
+  wire: Wire,
+  app: AppUpstream,
+  http: (version: 'http1' | 'http2') => HttpServer,
+  asBytes: (client: StartedWire, application: StartedWire) => void,
+  nothing: () => void,
+  worker: Worker,
+): void {
+  const ready = app.takeReady() as Wire;
+  const listening = new Switch();
+  let greeting: Buffer | undefined;
+  const opening = new Opening(wire, false, {
+    http: version => {
+      app.giveBack(new StartedWire(ready, listening, [], false));
+      return http(version);
+    },
+    opaque: client =>
+      asBytes(client, new StartedWire(ready, listening, greeting === undefined ? [] : [greeting], true)),
+    nothing: () => {
+      ready.reset();
+      nothing();
+    },
+  });
+  listening.target = {
+    onData: chunk => {
+      greeting = owned(ready, chunk);
+      ready.pause();
+      opening.opaque();
+    },
+    onEnd: () => opening.opaque(),
+    onDrain: () => {},
+    onClosed: () => {
+      if (!opening.told) wire.reset();
+    },
+  };
+  ready.start(listening);
+  worker.later(LINE_WAIT_MS, () => {
+    if (opening.undecided) opening.opaque();
+  });
+}
+
+function wireOf(call: InboundCall): Wire {
+  const wire = new SocketWire();
+  const opened = call.open(wire.reader);
+  if (opened instanceof StreamSide) return new SideWire(opened);
+  if (isWire(opened)) return opened;
+  if ('setNoDelay' in opened) return wire.attach(opened);
+  return new SideWire(opened);
+}
+
+/** Within the node it is one already. */
+function isWire(opened: object): opened is Wire {
+  return 'writeText' in opened;
+}

@@ -1,0 +1,141 @@
+/** A request on its server's node: judged, limited, and given to the application. */
+
+import type { Authorizer, Decision, RequestFacts } from '../../authorize/index.ts';
+import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
+import type { HttpVersion } from '../flow.ts';
+import { HttpRefusal } from '../reply/index.ts';
+import type { CarriedRequest } from '../view.ts';
+import type { Gate } from './gate.ts';
+
+type Field = readonly [string, string];
+const NO_FIELDS: readonly Field[] = [];
+/** As Envoy closes streams on which nothing moves. */
+const IDLE_MS = 300_000;
+
+export class InboundPlan implements Plan {
+  readonly totalMs = 0;
+  readonly perTryMs = 0;
+  readonly idleMs = IDLE_MS;
+  readonly keepBytes = -1;
+  readonly authority = undefined;
+  readonly requestEdits = undefined;
+  readonly responseEdits = undefined;
+  readonly backoffMs = 0;
+  path = '';
+  ownLines = '';
+  ownFields: readonly Field[] = NO_FIELDS;
+
+  readonly #gate: Gate;
+  readonly #upstream: Upstream;
+  readonly #underWay: Set<InboundPlan>;
+  #view!: CarriedRequest;
+  #facts: RequestFacts | undefined;
+  #decision: Decision | undefined;
+  #version: HttpVersion = 'http1';
+  #startedMs = 0;
+  #firstByteMs = 0;
+  #attempts = 0;
+  #entered = false;
+
+  /** @param underWay where it is listed while it has a request. */
+  constructor(gate: Gate, upstream: Upstream, underWay: Set<InboundPlan>) {
+    this.#gate = gate;
+    this.#upstream = upstream;
+    this.#underWay = underWay;
+  }
+
+  begin(view: CarriedRequest, version: HttpVersion, nowMs: number): Verdict {
+    this.#view = view;
+    this.#version = version;
+    this.#startedMs = nowMs;
+    this.#firstByteMs = 0;
+    this.#attempts = 0;
+    this.#entered = false;
+    this.#facts = this.#decision = undefined;
+    this.path = view.path;
+    const gate = this.#gate;
+    const facts = gate.facts(view);
+    if (facts instanceof HttpRefusal) return facts;
+    this.#facts = facts;
+    const decision = gate.judge(facts);
+    this.#decision = decision;
+    if (!gate.takesPlaintext)
+      return new HttpRefusal('policy', `${gate.pod.who.workload} takes only mesh traffic`);
+    if (!decision.allowed)
+      return new HttpRefusal('policy', `${decision.rule} refuses ${view.method} ${facts.path}`);
+    if (!gate.enter())
+      return new HttpRefusal('overloaded', `${gate.pod.who.workload} has as many requests as it takes`);
+    this.#entered = true;
+    this.#underWay.add(this);
+    const identity = gate.identityField;
+    if (identity !== undefined) {
+      this.ownFields = [identity];
+      this.ownLines = `${identity[0]}: ${identity[1]}\r\n`;
+    } else {
+      this.ownFields = NO_FIELDS;
+      this.ownLines = '';
+    }
+    return 'forward';
+  }
+
+  next(): Upstream {
+    this.#attempts += 1;
+    return this.#upstream;
+  }
+
+  responded(_status: number, _grpcStatus: number, _marked: boolean, nowMs: number): 'forward' {
+    this.#firstByteMs = nowMs - this.#startedMs;
+    return 'forward';
+  }
+
+  /** An application that closed its connection just then gets the request anew; nothing else is repeated here. */
+  failed(refusal: HttpRefusal, untouched: boolean): 'retry' | HttpRefusal {
+    return untouched && this.#attempts < 2 && refusal.reason === 'upstream_reset' ? 'retry' : refusal;
+  }
+
+  tooLarge(): void {}
+
+  /** Would the request under way be allowed? */
+  stillAllowed(authorizer: Authorizer): boolean {
+    const gate = this.#gate;
+    if (this.#facts === undefined || gate.pod.authorizer !== authorizer) return true;
+    if (!gate.takesPlaintext) return false;
+    this.#decision = gate.judge(this.#facts);
+    return this.#decision.allowed;
+  }
+
+  end(outcome: Outcome, nowMs: number): void {
+    const gate = this.#gate;
+    const { status, grpcStatus, reason } = outcome;
+    this.#underWay.delete(this);
+    if (this.#entered) gate.leave();
+    this.#entered = false;
+    const tookMs = nowMs - this.#startedMs;
+    gate.edge(this.#version).finished(status, grpcStatus, tookMs);
+    const { requests, log } = gate.parts;
+    if (reason !== '') requests.refused(gate.requestLabels(this.#version), reason);
+    if (log === undefined) return;
+    const view = this.#view;
+    log({
+      direction: 'inbound',
+      labels: gate.requestLabels(this.#version),
+      source: gate.source,
+      destination: gate.destination,
+      endpoint: this.#attempts > 0 ? this.#upstream.address : '',
+      method: view.method,
+      path: view.path,
+      authority: view.authority,
+      ...outcome,
+      firstByteMs: this.#firstByteMs,
+      durationMs: tookMs,
+      attempts: this.#attempts,
+      name: '',
+      boundId: '',
+      userAgent: view.header('user-agent') ?? '',
+      requestId: view.header('x-request-id') ?? '',
+      traceparent: view.header('traceparent') ?? '',
+      rule: this.#decision?.rule ?? '',
+      audits: this.#decision?.audits ?? [],
+    });
+  }
+}

@@ -1,0 +1,34 @@
+/** One connection of a pod to a service that asks for HTTP: what all its requests have in common. */
+
+import type { Caller } from '../../authorize/index.ts';
+import type { NameClient } from '../../balance/index.ts';
+import type { LocalPod } from '../../tunnel/index.ts';
+import type { RequestEntry, RequestTable } from '../flow.ts';
+import type { Overrides } from './override.ts';
+import type { PodUpstreams } from './pod-upstreams.ts';
+import type { Service } from './service.ts';
+
+/** Names as this worker knows them. */
+export interface Names {
+  known(key: string): NameClient | undefined;
+  resolve(key: string): Promise<NameClient | undefined>;
+}
+
+export interface OutboundClient {
+  pod: LocalPod;
+  source: { ip: string; port: number };
+  /** `ip:port` that was connected to. */
+  destination: string;
+  caller: Caller;
+  service: Service;
+  upstreams: PodUpstreams;
+  names: Names;
+  overrides: Overrides;
+  requests: RequestTable;
+  log: ((entry: RequestEntry) => void) | undefined;
+  random(): number;
+  /** Milliseconds since the epoch. */
+  wallNow(): number;
+  /** Sees to it that the service is as namerd says now. */
+  refresh(): void;
+}

@@ -1,0 +1,127 @@
+/** Connections of this node's pods to services that ask for HTTP. */
+
+import { ipBytes } from '#base/net.ts';
+import type { Resolver } from '../../resolve/index.ts';
+import type { LocalPod, OpenConnection, OutboundCall, Reason } from '../../tunnel/index.ts';
+import { DetectingSide } from '../door/detecting-side.ts';
+import { type HttpServer, LINE_WAIT_MS, Opening } from '../door/opening.ts';
+import { SocketWire } from '../wire/socket-wire.ts';
+import type { Worker } from '../worker.ts';
+import type { OutboundClient } from './client.ts';
+import { OutboundPlan } from './plan.ts';
+import type { PodUpstreams } from './pod-upstreams.ts';
+import type { Service } from './service.ts';
+
+export interface OutboundParts {
+  worker: Worker;
+  resolver: Resolver;
+  client: Omit<
+    OutboundClient,
+    'pod' | 'source' | 'destination' | 'caller' | 'service' | 'upstreams' | 'refresh'
+  >;
+  acquire(target: OutboundCall['target']): Service;
+  release(service: Service): void;
+  upstreams(call: OutboundCall): PodUpstreams;
+}
+
+export function openOutbound(call: OutboundCall, parts: OutboundParts): void {
+  const { worker } = parts;
+  const { pod, target } = call;
+  const wire = new SocketWire();
+  wire.attach(call.open(wire.reader));
+  const open = new OpenClient(pod);
+  open.onBroken = () => wire.reset();
+  const http = (version: 'http1' | 'http2'): HttpServer => {
+    const service = parts.acquire(target);
+    const client = clientOf(call, service, parts);
+    const closed = () => {
+      open.leave();
+      parts.release(service);
+    };
+    const server = worker.serve(version, wire, () => new OutboundPlan(client), {
+      closed,
+      nonsense: reason => worker.requests.refused(nonsenseLabels(call, version), reason),
+    });
+    open.onBroken = reason => server.breakOff(reason);
+    return server;
+  };
+  if (target.http?.protocol === 'http') {
+    const opening = new Opening(wire, true, {
+      http,
+      opaque: client => {
+        open.leave();
+        call.relay(client);
+      },
+      nothing: () => open.leave(),
+    });
+    worker.watchHead(
+      () => opening.told,
+      () => wire.reset(),
+    );
+    return;
+  }
+  const side = new DetectingSide(wire, version => {
+    const server = http(version);
+    pod.add(open, 'outbound');
+    return server;
+  });
+  // The relay's own record of the connection stands until it is known to be HTTP.
+  open.leave();
+  worker.later(LINE_WAIT_MS, () => side.giveUp());
+  call.relay(side);
+}
+
+function clientOf(call: OutboundCall, service: Service, parts: OutboundParts): OutboundClient {
+  const { pod, source, destination } = call;
+  const { identity, namespace } = pod.who;
+  return {
+    ...parts.client,
+    pod,
+    source,
+    destination,
+    caller: { identity, namespace, ip: ipBytes(source.ip) ?? new Uint8Array(0), port: 0 },
+    service,
+    upstreams: parts.upstreams(call),
+    refresh: () => {
+      const now = parts.resolver.known(destination);
+      if (now?.kind === 'service' && now.http !== undefined && now.name === service.name) service.update(now);
+    },
+  };
+}
+
+function nonsenseLabels({ pod, target }: OutboundCall, version: 'http1' | 'http2') {
+  return {
+    reporter: 'source' as const,
+    sourceWorkload: pod.who.workload,
+    sourceIdentity: pod.who.identity,
+    destinationWorkload: '',
+    destinationIdentity: '',
+    destinationService: target.service,
+    route: '',
+    version,
+    security: '' as const,
+  };
+}
+
+/** A client's connection, as its pod counts it. */
+class OpenClient implements OpenConnection {
+  onBroken: ((reason: Reason) => void) | undefined;
+  readonly #pod: LocalPod;
+
+  constructor(pod: LocalPod) {
+    this.#pod = pod;
+    pod.add(this, 'outbound');
+  }
+
+  stillAllowed(): boolean {
+    return true;
+  }
+
+  breakOff(reason: Reason): void {
+    this.onBroken?.(reason);
+  }
+
+  leave(): void {
+    this.#pod.remove(this, 'outbound');
+  }
+}

@@ -1,0 +1,424 @@
+/**
+ * A request on its client's node: named, routed, bound, balanced, tried again. One object per client connection
+ * (HTTP/1.1) or stream (HTTP/2); nothing is made per request on the common way.
+ */
+
+import {
+  backoffMs,
+  classify,
+  hashText,
+  isFailure,
+  type LoadedEndpoint,
+  type NameClient,
+  type RequestBranch,
+  type ServiceClient,
+} from '../../balance/index.ts';
+import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
+import type { HttpVersion } from '../flow.ts';
+import { HttpRefusal } from '../reply/index.ts';
+import { type CompiledMatch, hashOf, OWN_NAME, redirectLocation } from '../route/index.ts';
+import type { CarriedRequest, HeaderEdits } from '../view.ts';
+import type { OutboundClient } from './client.ts';
+import { asLines, contextFields, type Field, requestedDtab, sentDeadlineMs } from './linkerd-context.ts';
+import type { PodUpstream } from './pod-upstreams.ts';
+import type { CompiledRoutes } from './service.ts';
+
+/** Connections that may fail before a request is given up: none of them has seen it. */
+const CONNECT_ATTEMPTS = 3;
+const NO_FIELDS: readonly Field[] = [];
+
+export class OutboundPlan implements Plan {
+  totalMs = 0;
+  perTryMs = 0;
+  idleMs = 0;
+  keepBytes = -1;
+  path = '';
+  authority: string | undefined;
+  requestEdits: HeaderEdits | undefined;
+  responseEdits: HeaderEdits | undefined;
+  ownLines = '';
+  ownFields: readonly Field[] = NO_FIELDS;
+  backoffMs = 0;
+
+  readonly #client: OutboundClient;
+  #view!: CarriedRequest;
+  #version: HttpVersion = 'http1';
+  #method = '';
+  #startedMs = 0;
+  #match: CompiledMatch | undefined;
+  /** What is bound: the service's own name, a backend's, or an identifier's. */
+  #name = '';
+  #dtab = '';
+  #context: readonly Field[] = NO_FIELDS;
+  #hash = -1;
+  #service: ServiceClient | undefined;
+  #upstream: PodUpstream | undefined;
+  readonly #tried: LoadedEndpoint[] = [];
+  #epoch = 0;
+  #attemptMs = 0;
+  #underWay = false;
+  #firstByteMs = 0;
+  #attempts = 0;
+  #retriesLeft = 0;
+  #connectsLeft = 0;
+  #retried = false;
+
+  constructor(client: OutboundClient) {
+    this.#client = client;
+  }
+
+  begin(view: CarriedRequest, version: HttpVersion, nowMs: number): Verdict | Promise<Verdict> {
+    this.#reset(view, version, nowMs);
+    const { service, pod } = this.#client;
+    const { settings } = service;
+    service.budget.deposit();
+    if (view.reserved) {
+      const refusal = this.#readReserved(view);
+      if (refusal !== undefined) return refusal;
+    }
+    let named: string = OWN_NAME;
+    if (service.identifiers !== undefined) {
+      const name = service.identifiers.identify(view);
+      if (name === undefined)
+        return new HttpRefusal('unidentified', `no identifier of ${service.service} names this request`);
+      named = name;
+      if (service.identifiers.consumes) this.path = service.identifiers.pathAfter(view) ?? this.path;
+    }
+    if (named === OWN_NAME) {
+      const routes = service.routesFor(pod.who.namespace);
+      if (routes !== undefined) {
+        const match = routes.matcher.match(view);
+        if (match === undefined)
+          return new HttpRefusal('no_route', `no rule of the routes of ${service.service} fits this request`);
+        const answer = this.#route(match, routes, view);
+        if (answer !== undefined) return answer;
+        named = this.#name;
+      }
+    }
+    this.#settle(settings.timeouts.totalMs, settings.timeouts.perTryMs);
+    return this.#bind(named);
+  }
+
+  next(nowMs: number): Upstream | HttpRefusal {
+    const service = this.#service as ServiceClient;
+    const loaded = service.pick(this.#tried, this.#hash, nowMs, this.#client.random);
+    if (loaded === undefined) {
+      const none = service.endpoints.length === 0;
+      return none
+        ? new HttpRefusal('no_endpoints', `${service.id} has no replicas`)
+        : new HttpRefusal(
+            'ejected',
+            `all ${service.endpoints.length} endpoints of ${service.id} are ejected`,
+          );
+    }
+    if (!service.admit()) {
+      this.#client.service.counters.shed += 1;
+      return new HttpRefusal('overloaded', `${service.requests} requests to ${service.id} are under way`);
+    }
+    this.#epoch = loaded.begin(nowMs);
+    this.#underWay = true;
+    this.#attemptMs = nowMs;
+    this.#firstByteMs = 0;
+    this.#attempts += 1;
+    this.#tried.push(loaded);
+    const upstream = this.#client.upstreams.of(loaded, service);
+    this.#upstream = upstream;
+    const context = this.#context;
+    if (context.length === 0) {
+      this.ownLines = upstream.ownLines(this.#name);
+      this.ownFields = upstream.ownFields(this.#name);
+    } else {
+      this.ownFields = [...upstream.ownFields(this.#name), ...context];
+      this.ownLines = asLines(this.ownFields);
+    }
+    return upstream;
+  }
+
+  responded(status: number, grpcStatus: number, marked: boolean, nowMs: number): 'forward' | 'retry' {
+    const took = nowMs - this.#attemptMs;
+    if (this.#retriesLeft > 0 && this.keepBytes >= 0 && this.#repeatable(status, grpcStatus, marked)) {
+      if (this.#mayRetry()) {
+        this.#attemptOver('failure', took, nowMs);
+        return 'retry';
+      }
+    }
+    this.#firstByteMs = took;
+    return 'forward';
+  }
+
+  failed(refusal: HttpRefusal, untouched: boolean, nowMs: number): 'retry' | HttpRefusal {
+    const took = nowMs - this.#attemptMs;
+    const { reason } = refusal;
+    if (reason.startsWith('timeout')) this.#client.service.counters.timeouts += 1;
+    if (reason === 'overloaded') {
+      this.#client.service.counters.shed += 1;
+      this.#attemptOver('ignored', took, nowMs);
+      return refusal;
+    }
+    if (reason === 'policy') {
+      // It answered, and its answer stands: asking a sibling until one says yes would be a way around.
+      this.#attemptOver('success', took, nowMs);
+      return refusal;
+    }
+    this.#attemptOver('failure', took, nowMs);
+    if (untouched && this.#connectsLeft > 0) {
+      this.#connectsLeft -= 1;
+      this.backoffMs = 0;
+      return 'retry';
+    }
+    const again =
+      this.#firstByteMs === 0 &&
+      this.keepBytes >= 0 &&
+      reason !== 'timeout_total' &&
+      reason !== 'timeout_idle' &&
+      this.#repeatable(0, -1, false) &&
+      this.#mayRetry();
+    return again ? 'retry' : refusal;
+  }
+
+  tooLarge(): void {
+    this.keepBytes = -1;
+    if (this.#retriesLeft > 0) this.#client.service.counters.retriesTooLarge += 1;
+  }
+
+  end(outcome: Outcome, nowMs: number): void {
+    const { status, grpcStatus, reason } = outcome;
+    const { service, requests } = this.#client;
+    if (this.#underWay) {
+      const took = this.#firstByteMs > 0 ? this.#firstByteMs : nowMs - this.#attemptMs;
+      const gone = reason === 'client_gone' || (status === 0 && reason === '');
+      const bad = reason !== '' || isFailure(service.settings.retries.classifier, status, grpcStatus);
+      this.#attemptOver(gone ? 'ignored' : bad ? 'failure' : 'success', took, nowMs);
+      if (this.#retried && !bad) service.counters.retrySuccesses += 1;
+    }
+    const upstream = this.#upstream;
+    const route = this.#match?.action.id ?? '';
+    if (upstream !== undefined)
+      upstream
+        .edge(service.service, route, this.#version)
+        .finished(status, grpcStatus, nowMs - this.#startedMs);
+    if (reason !== '' || upstream === undefined)
+      requests.refused(this.#labels(route), reason || 'client_gone');
+    const { log } = this.#client;
+    if (log !== undefined) this.#log(log, outcome, route, nowMs);
+    this.#tried.length = 0;
+    this.#upstream = undefined;
+    this.#service = undefined;
+  }
+
+  #reset(view: CarriedRequest, version: HttpVersion, nowMs: number): void {
+    this.#view = view;
+    this.#version = version;
+    this.#method = view.method;
+    this.#startedMs = nowMs;
+    this.path = view.path;
+    this.authority = undefined;
+    this.requestEdits = this.responseEdits = undefined;
+    this.#match = undefined;
+    this.#name = this.#client.service.name;
+    this.#dtab = '';
+    this.#context = NO_FIELDS;
+    this.#hash = -1;
+    this.#attempts = 0;
+    this.#underWay = false;
+    this.#firstByteMs = 0;
+    this.#connectsLeft = CONNECT_ATTEMPTS - 1;
+    this.#retried = false;
+    this.backoffMs = 0;
+    this.keepBytes = -1;
+    this.#client.refresh();
+    const { timeouts, retries } = this.#client.service.settings;
+    this.idleMs = timeouts.idleMs;
+    this.#retriesLeft = retries.attempts;
+  }
+
+  /** Who may, says where the request goes; from anybody else it is only counted, and nobody sees it. */
+  #readReserved(view: CarriedRequest): HttpRefusal | undefined {
+    const { service, caller, overrides } = this.#client;
+    const text = requestedDtab(view);
+    if (text !== undefined) {
+      if (service.mayOverride(caller)) {
+        const dtab = overrides.read(text);
+        if (dtab instanceof HttpRefusal) return dtab;
+        this.#dtab = dtab;
+      } else service.counters.headersRemoved += 1;
+    }
+    if (view.header('x-forwarded-client-cert') !== undefined) service.counters.headersRemoved += 1;
+    return undefined;
+  }
+
+  /** @returns an answer instead of a backend. */
+  #route(match: CompiledMatch, routes: CompiledRoutes, view: CarriedRequest): Verdict | undefined {
+    const { action } = match;
+    this.#match = match;
+    if (action.redirect !== undefined) {
+      const { authority, path } = view;
+      const location = redirectLocation(action.redirect, {
+        scheme: 'http',
+        authority,
+        path,
+        prefix: match.prefix,
+      });
+      return { status: action.redirect.status, location };
+    }
+    const shares = routes.shares.get(action);
+    const sticky = this.#sticky(view);
+    const index = (sticky >= 0 ? shares?.byHash(sticky) : shares?.next()) ?? -1;
+    const backend = action.backends[index];
+    if (backend === undefined)
+      return new HttpRefusal('invalid_backend', `${action.id}: no backend has a weight`);
+    if (backend.invalid !== undefined)
+      return new HttpRefusal('invalid_backend', `${action.id}: ${backend.name}: ${backend.invalid}`);
+    this.#name = backend.name;
+    this.path = backend.rewritePath(view.path, match.prefix) ?? this.path;
+    this.authority = backend.rewriteHost;
+    this.requestEdits = backend.requestEdits;
+    this.responseEdits = backend.responseEdits;
+    return undefined;
+  }
+
+  #sticky(view: CarriedRequest): number {
+    const { stickyOn } = this.#client.service.settings;
+    if (stickyOn === undefined) return -1;
+    const text = hashOf(stickyOn, view, this.#client.source.ip);
+    return text === undefined ? -1 : hashText(text);
+  }
+
+  #settle(totalMs: number, perTryMs: number): void {
+    const action = this.#match?.action;
+    const { retries } = this.#client.service.settings;
+    this.totalMs = action?.requestMs ?? totalMs;
+    this.perTryMs = action?.backendRequestMs ?? perTryMs;
+    const epochMs = this.#client.wallNow();
+    const sent = sentDeadlineMs(this.#view);
+    // Advisory in Linkerd; a caller that has given up gains nothing from our going on.
+    if (sent !== undefined && (this.totalMs === 0 || sent - epochMs < this.totalMs))
+      this.totalMs = Math.max(Math.ceil(sent - epochMs), 1);
+    if (action?.retry !== undefined) this.#retriesLeft = action.retry.attempts;
+    const repeatable =
+      this.#retriesLeft > 0 &&
+      (action?.retry !== undefined ||
+        (this.#version === 'grpc' && retries.grpcCodes.length > 0) ||
+        classify(retries.classifier, [], this.#method, 503, -1) === 'retryable');
+    this.keepBytes = repeatable ? retries.bodyBytes : -1;
+    this.#context = contextFields(
+      this.#view,
+      this.#dtab,
+      epochMs,
+      this.totalMs > 0 && (this.#view.reserved || this.#dtab !== '') ? epochMs + this.totalMs : 0,
+    );
+  }
+
+  #bind(named: string): Verdict | Promise<Verdict> {
+    if (named === OWN_NAME && this.#dtab === '') return this.#choose(this.#client.service.own);
+    if (named !== OWN_NAME) this.#name = named;
+    const key = this.#dtab === '' ? this.#name : `${this.#name} ${this.#dtab}`;
+    const known = this.#client.names.known(key);
+    if (known !== undefined) return this.#choose(known);
+    return this.#client.names
+      .resolve(key)
+      .then(bound =>
+        bound === undefined
+          ? new HttpRefusal('unresolved', `namerd did not say in time what ${this.#name} is bound to`)
+          : this.#choose(bound),
+      );
+  }
+
+  #choose(bound: NameClient): Verdict {
+    const sticky = this.#sticky(this.#view);
+    const branch: RequestBranch = sticky >= 0 ? bound.pickByHash(sticky) : bound.next();
+    if ('none' in branch) {
+      const { none, message } = branch;
+      return new HttpRefusal(
+        none === 'exhausted' ? 'connect_failed' : none,
+        `${this.#name}: ${message || none}`,
+      );
+    }
+    this.#service = branch.client;
+    const { hashOn } = branch.client.settings.balancer;
+    this.#hash = sticky;
+    if (hashOn !== undefined) {
+      const text = hashOf(hashOn, this.#view, this.#client.source.ip);
+      this.#hash = text === undefined ? -1 : hashText(text);
+    }
+    return 'forward';
+  }
+
+  /** May this outcome be tried again, budget aside? */
+  #repeatable(status: number, grpcStatus: number, marked: boolean): boolean {
+    const retry = this.#match?.action.retry;
+    const { classifier, grpcCodes } = this.#client.service.settings.retries;
+    if (retry?.codes.includes(status) === true) return true;
+    return classify(classifier, grpcCodes, this.#method, status, grpcStatus, marked) === 'retryable';
+  }
+
+  #mayRetry(): boolean {
+    const { service, random } = this.#client;
+    if (this.#retriesLeft === 0) {
+      service.counters.retriesOverLimit += 1;
+      return false;
+    }
+    if (!service.budget.withdraw()) {
+      service.counters.retriesOverBudget += 1;
+      return false;
+    }
+    this.#retriesLeft -= 1;
+    this.#retried = true;
+    service.counters.retries += 1;
+    const retry = this.#match?.action.retry;
+    this.backoffMs =
+      retry === undefined
+        ? backoffMs(service.settings.retries.backoff, this.backoffMs, random)
+        : retry.backoffMs;
+    return true;
+  }
+
+  #attemptOver(outcome: 'success' | 'failure' | 'ignored', tookMs: number, nowMs: number): void {
+    if (!this.#underWay) return;
+    this.#underWay = false;
+    this.#service?.leave();
+    this.#tried[this.#tried.length - 1]?.end(outcome, tookMs, nowMs, this.#epoch);
+  }
+
+  #labels(route: string) {
+    const { pod, service } = this.#client;
+    const replica = this.#upstream?.loaded.endpoint.replica;
+    return {
+      reporter: 'source' as const,
+      sourceWorkload: pod.who.workload,
+      sourceIdentity: pod.who.identity,
+      destinationWorkload: replica?.workload ?? '',
+      destinationIdentity: replica?.identity ?? '',
+      destinationService: service.service,
+      route,
+      version: this.#version,
+      security: this.#upstream?.security ?? ('' as const),
+    };
+  }
+
+  #log(log: NonNullable<OutboundClient['log']>, outcome: Outcome, route: string, nowMs: number): void {
+    const view = this.#view;
+    const { source, destination } = this.#client;
+    log({
+      direction: 'outbound',
+      labels: this.#labels(route),
+      source: `${source.ip}:${source.port}`,
+      destination,
+      endpoint: this.#upstream?.address ?? '',
+      method: view.method,
+      path: view.path,
+      authority: view.authority,
+      ...outcome,
+      firstByteMs: this.#firstByteMs,
+      durationMs: nowMs - this.#startedMs,
+      attempts: this.#attempts,
+      name: this.#name,
+      boundId: this.#upstream?.client.id ?? '',
+      userAgent: view.header('user-agent') ?? '',
+      requestId: view.header('x-request-id') ?? '',
+      traceparent: view.header('traceparent') ?? '',
+      rule: '',
+      audits: [],
+    });
+  }
+}

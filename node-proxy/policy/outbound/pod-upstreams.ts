@@ -1,0 +1,262 @@
+/** The endpoints that one pod sends requests to, with the connections that it has open to each. */
+
+import type { Socket } from 'node:net';
+import type { LoadedEndpoint, ServiceClient } from '../../balance/index.ts';
+import type { Connector, EdgeTable, HttpHooks, LocalPod, Security } from '../../tunnel/index.ts';
+import { StreamSide } from '../../tunnel/index.ts';
+import type { Closable, Upstream } from '../exchange/upstream.ts';
+import type { HttpVersion, RequestEdge, RequestTable } from '../flow.ts';
+import { H1Upstream } from '../h1/upstream-connection.ts';
+import type { HttpLimits } from '../limits.ts';
+import { HttpRefusal } from '../reply/index.ts';
+import { wirePair } from '../wire/pair.ts';
+import { SideWire } from '../wire/side-wire.ts';
+import { SocketWire } from '../wire/socket-wire.ts';
+import type { Wire } from '../wire/wire.ts';
+import { UpstreamVisit } from './visit.ts';
+
+export interface UpstreamParts {
+  now(): number;
+  limits: HttpLimits;
+  edges: EdgeTable;
+  requests: RequestTable;
+  /** For pods of this node that ask for HTTP themselves. */
+  hooks: Pick<HttpHooks, 'inbound'>;
+}
+
+export class PodUpstreams {
+  readonly #byEndpoint = new Map<LoadedEndpoint, PodUpstream>();
+  readonly #pod: LocalPod;
+  readonly #connector: Connector;
+  readonly #parts: UpstreamParts;
+
+  constructor(pod: LocalPod, connector: Connector, parts: UpstreamParts) {
+    this.#pod = pod;
+    this.#connector = connector;
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#byEndpoint.size;
+  }
+
+  of(loaded: LoadedEndpoint, client: ServiceClient): PodUpstream {
+    let upstream = this.#byEndpoint.get(loaded);
+    if (upstream === undefined) {
+      upstream = new PodUpstream(loaded, client, this.#pod, this.#connector, this.#parts);
+      this.#byEndpoint.set(loaded, upstream);
+    }
+    return upstream;
+  }
+
+  /** Connections that nobody has used for a while go; to be called every second. */
+  sweep(nowMs: number): void {
+    for (const [loaded, upstream] of this.#byEndpoint) {
+      upstream.sweep(nowMs);
+      if (upstream.connections === 0 && loaded.pending === 0) this.#byEndpoint.delete(loaded);
+    }
+  }
+
+  close(): void {
+    for (const upstream of this.#byEndpoint.values()) upstream.close();
+    this.#byEndpoint.clear();
+  }
+}
+
+export class PodUpstream implements Upstream {
+  readonly address: string;
+  readonly loaded: LoadedEndpoint;
+  readonly client: ServiceClient;
+  readonly idle: H1Upstream[] = [];
+  readonly h2 = new Set<Closable>();
+  connections = 0;
+  /** How the last connection was secured. */
+  security: Security | '' = '';
+  readonly #pod: LocalPod;
+  readonly #connector: Connector;
+  readonly #parts: UpstreamParts;
+  #edges: EdgeOf[] = [];
+  #ownName = '';
+  #ownLines = '';
+  #ownFields: readonly (readonly [string, string])[] = [];
+
+  constructor(
+    loaded: LoadedEndpoint,
+    client: ServiceClient,
+    pod: LocalPod,
+    connector: Connector,
+    parts: UpstreamParts,
+  ) {
+    this.loaded = loaded;
+    this.client = client;
+    this.address = loaded.endpoint.replica.address;
+    this.#pod = pod;
+    this.#connector = connector;
+    this.#parts = parts;
+  }
+
+  /** Linkerd's headers to the server: what was asked for and what it was bound to. */
+  ownLines(name: string): string {
+    if (this.#ownName !== name) this.#say(name);
+    return this.#ownLines;
+  }
+
+  ownFields(name: string): readonly (readonly [string, string])[] {
+    if (this.#ownName !== name) this.#say(name);
+    return this.#ownFields;
+  }
+
+  /** The counters of requests by this way; a few are kept at hand. */
+  edge(service: string, route: string, version: HttpVersion): RequestEdge {
+    for (const known of this.#edges)
+      if (known.route === route && known.version === version && known.service === service) return known.edge;
+    const { who } = this.#pod;
+    const { replica } = this.loaded.endpoint;
+    const edge = this.#parts.requests.edge({
+      reporter: 'source',
+      sourceWorkload: who.workload,
+      sourceIdentity: who.identity,
+      destinationWorkload: replica.workload,
+      destinationIdentity: replica.identity,
+      destinationService: service,
+      route,
+      version,
+      security: this.security,
+    });
+    if (this.#edges.length >= MAX_EDGES_AT_HAND) this.#edges.shift();
+    this.#edges.push({ service, route, version, edge });
+    return edge;
+  }
+
+  async connectH1(): Promise<H1Upstream> {
+    const { client } = this;
+    if (!client.wait())
+      throw new HttpRefusal('overloaded', `${client.pending} requests wait for a connection to ${client.id}`);
+    try {
+      const { wire, closed } = await this.#connect();
+      return new H1Upstream(wire, this.idle, closed);
+    } finally {
+      client.waited();
+    }
+  }
+
+  async connect(): Promise<{ wire: Wire; closed: () => void }> {
+    return this.#connect();
+  }
+
+  sweep(nowMs: number): void {
+    const { upstreamIdleMs, idlePerEndpoint } = this.#parts.limits;
+    const { idle } = this;
+    while (idle.length > 0) {
+      const oldest = idle[0] as H1Upstream;
+      if (nowMs - oldest.idleSinceMs < upstreamIdleMs && idle.length <= idlePerEndpoint) break;
+      oldest.destroy();
+    }
+    for (const connection of this.h2) connection.sweep(nowMs);
+  }
+
+  close(): void {
+    for (const connection of [...this.idle]) connection.destroy();
+    for (const connection of [...this.h2]) connection.destroy();
+  }
+
+  async #connect(): Promise<{ wire: Wire; closed: () => void }> {
+    const { client } = this;
+    const { edges, now } = this.#parts;
+    const { endpoint } = this.loaded;
+    const pod = this.#pod;
+    if (!client.connect())
+      throw new HttpRefusal('overloaded', `${client.connections} connections to ${client.id} are open`);
+    this.connections += 1;
+    const source = { ip: pod.who.ips[0] ?? '', port: 0 };
+    const visit = new UpstreamVisit(pod, source, '');
+    const gone = () => {
+      visit.leave();
+      client.disconnected();
+      this.connections -= 1;
+    };
+    const startedMs = now();
+    let wire: Wire;
+    try {
+      wire = await this.#wire(visit);
+    } catch (error) {
+      gone();
+      throw HttpRefusal.of(error);
+    }
+    this.security = visit.labels.security;
+    endpoint.open += 1;
+    const flows = edges.flow(visit.labels);
+    for (const flow of flows) flow.opened(now() - startedMs);
+    visit.onBroken = () => wire.reset();
+    const closed = () => {
+      endpoint.open -= 1;
+      for (const flow of flows) flow.closed();
+      gone();
+    };
+    return { wire, closed };
+  }
+
+  async #wire(visit: UpstreamVisit): Promise<Wire> {
+    const { endpoint } = this.loaded;
+    const local = this.#connector.local(endpoint);
+    if (local?.http !== undefined) return this.#within(local, visit);
+    const wire = new SocketWire();
+    const connected: Socket | StreamSide = await this.#connector.connect(endpoint, visit, wire.reader);
+    return connected instanceof StreamSide ? new SideWire(connected) : wire.attach(connected);
+  }
+
+  /** A pod of this node that judges requests: by its own door, without a socket in between. */
+  #within(local: LocalPod, visit: UpstreamVisit): Promise<Wire> {
+    const { endpoint } = this.loaded;
+    const { who } = this.#pod;
+    this.#connector.checkIdentity(endpoint, local);
+    Object.assign(visit.labels, {
+      reporter: 'source',
+      security: 'same_node',
+      destinationWorkload: local.who.workload,
+      destinationIdentity: local.who.identity,
+    });
+    const [near, far] = wirePair();
+    return new Promise((resolve, reject) => {
+      this.#parts.hooks.inbound({
+        pod: local,
+        caller: {
+          identity: who.identity,
+          namespace: who.namespace,
+          workload: who.workload,
+          ip: visit.source.ip,
+        },
+        source: visit.source.ip,
+        ip: endpoint.ip,
+        port: endpoint.port,
+        labels: { ...visit.labels, reporter: 'destination' },
+        open: () => far,
+        accepted: () => resolve(near),
+        refuse: reject,
+        relay: (client, app) => {
+          // Requests were announced; whatever else this is, it is not let past the pod's policies.
+          client.reset();
+          app.reset();
+        },
+      });
+    });
+  }
+
+  #say(name: string): void {
+    this.#ownName = name;
+    this.#ownFields = [
+      ['l5d-dst-service', name],
+      ['l5d-dst-client', this.client.id],
+    ];
+    this.#ownLines = this.#ownFields.map(([field, value]) => `${field}: ${value}\r\n`).join('');
+  }
+}
+
+interface EdgeOf {
+  service: string;
+  route: string;
+  version: HttpVersion;
+  edge: RequestEdge;
+}
+
+const MAX_EDGES_AT_HAND = 16;

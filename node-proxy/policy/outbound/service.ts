@@ -1,0 +1,135 @@
+/**
+ * A service as requests of this worker's pods ask for it: routes, settings and retry budget, compiled when namerd
+ * says something new. What was learnt (the budget, even sequences of unchanged rules) stays.
+ */
+
+import {
+  DEFAULT_SERVICE_SETTINGS,
+  type NameState,
+  type RouteTable,
+  type ServiceHttp,
+  type ServiceSettings,
+} from '#api';
+import { type Caller, sourceTest } from '../../authorize/index.ts';
+import { type ClientTable, type NameClient, RetryBudget, WeightedShares } from '../../balance/index.ts';
+import type { RequestTable, ServiceCounters } from '../flow.ts';
+import { type CompiledAction, Identifiers, RouteMatcher } from '../route/index.ts';
+
+/** What namerd says of a service, as the resolver hands it on. */
+export interface ServiceTarget {
+  /** `<namespace>/<service>` */
+  service: string;
+  /** `/svc/<namespace>/<service>/<port>` */
+  name: string;
+  bound: NameState;
+  http?: ServiceHttp;
+}
+
+export interface CompiledRoutes {
+  matcher: RouteMatcher;
+  /** By action, as its backends are in order. */
+  shares: ReadonlyMap<CompiledAction, WeightedShares>;
+}
+
+export interface ServiceParts {
+  clients: ClientTable;
+  requests: RequestTable;
+  now(): number;
+  random(): number;
+  /** Something in the tables could not be used. */
+  problem(about: string, message: string): void;
+}
+
+export class Service {
+  readonly name: string;
+  readonly service: string;
+  readonly counters: ServiceCounters;
+  settings: ServiceSettings = DEFAULT_SERVICE_SETTINGS;
+  budget: RetryBudget;
+  /** Undefined: none are configured. */
+  identifiers: Identifiers | undefined;
+  /** Connections of clients that ask it. */
+  users = 0;
+  /** Monotonic milliseconds since when nobody uses it. */
+  unusedSinceMs = 0;
+  #target: ServiceTarget | undefined;
+  #own!: NameClient;
+  #routes: CompiledRoutes | undefined;
+  #consumers = new Map<string, CompiledRoutes>();
+  #mayOverride: ((caller: Caller) => boolean) | undefined;
+  readonly #parts: ServiceParts;
+
+  constructor(target: ServiceTarget, parts: ServiceParts) {
+    this.name = target.name;
+    this.service = target.service;
+    this.#parts = parts;
+    this.counters = parts.requests.service(target.service);
+    this.budget = new RetryBudget(this.settings.retries.budget, parts.now);
+    this.update(target);
+  }
+
+  /** The service's own name, bound. */
+  get own(): NameClient {
+    return this.#own;
+  }
+
+  /** @returns the routes that hold for callers of the namespace; undefined: there are none. */
+  routesFor(namespace: string): CompiledRoutes | undefined {
+    if (this.#consumers.size === 0) return this.#routes;
+    return this.#consumers.get(namespace) ?? this.#routes;
+  }
+
+  mayOverride(caller: Caller): boolean {
+    return this.#mayOverride?.(caller) === true;
+  }
+
+  /** The same object again changes nothing. */
+  update(target: ServiceTarget): void {
+    const before = this.#target;
+    if (before === target) return;
+    this.#target = target;
+    const { clients, random } = this.#parts;
+    if (before?.bound !== target.bound) {
+      const own = clients.compile(target.bound);
+      if (before !== undefined) clients.release(this.#own);
+      this.#own = own;
+    }
+    const http = target.http;
+    if (http === undefined || before?.http === http) return;
+    this.#configure(http.settings);
+    this.#routes = http.routes === undefined ? undefined : this.#compile(http.routes, random);
+    this.#consumers = new Map(
+      Object.entries(http.consumers).map(([namespace, table]) => [namespace, this.#compile(table, random)]),
+    );
+  }
+
+  close(): void {
+    this.#parts.clients.release(this.#own);
+  }
+
+  #configure(settings: ServiceSettings): void {
+    const { budget } = settings.retries;
+    const before = this.settings.retries.budget;
+    if (JSON.stringify(budget) !== JSON.stringify(before))
+      this.budget = new RetryBudget(budget, this.#parts.now);
+    this.settings = settings;
+    this.identifiers = settings.identifiers.length === 0 ? undefined : new Identifiers(settings.identifiers);
+    this.#mayOverride = settings.dtabFrom.length === 0 ? undefined : sourceTest(settings.dtabFrom);
+  }
+
+  #compile(table: RouteTable, random: () => number): CompiledRoutes {
+    const matcher = new RouteMatcher(table);
+    for (const problem of matcher.problems) this.#parts.problem(this.name, problem);
+    const shares = new Map(
+      matcher.actions.map(action => [
+        action,
+        new WeightedShares(
+          action.weights,
+          action.backends.map(backend => backend.name),
+          random,
+        ),
+      ]),
+    );
+    return { matcher, shares };
+  }
+}

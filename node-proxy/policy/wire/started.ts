@@ -1,0 +1,110 @@
+/** A wire that was started already, and of which something may have been read: for who carries it from now on. */
+
+import type { SideEvents } from '../../tunnel/index.ts';
+import type { Wire, WireEvents } from './wire.ts';
+
+/** Lets the listener of a wire be another one later. It hears of an end that came before it. */
+export class Switch implements SideEvents {
+  target: SideEvents | undefined;
+  #ended = false;
+  #closed: boolean | undefined;
+
+  onData(chunk: Buffer): void {
+    this.target?.onData(chunk);
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    this.target?.onEnd();
+  }
+
+  onDrain(): void {
+    this.target?.onDrain();
+  }
+
+  onClosed(clean: boolean): void {
+    this.#closed = clean;
+    this.target?.onClosed(clean);
+  }
+
+  to(target: SideEvents): void {
+    this.target = target;
+    if (this.#ended) target.onEnd();
+    if (this.#closed !== undefined) target.onClosed(this.#closed);
+  }
+}
+
+export class StartedWire implements Wire {
+  readonly ephemeral: boolean;
+  readonly #wire: Wire;
+  readonly #switch: Switch;
+  readonly #read: readonly Buffer[];
+
+  /**
+   * @param listening what the wire was started with.
+   * @param read copies of what has come so far.
+   * @param keeps who listens keeps chunks: then each is copied where they are overwritten.
+   */
+  constructor(wire: Wire, listening: Switch, read: readonly Buffer[], keeps: boolean) {
+    this.#wire = wire;
+    this.#switch = listening;
+    this.#read = read;
+    this.ephemeral = wire.ephemeral && !keeps;
+  }
+
+  /** A wire that was not started yet, for who keeps chunks. */
+  static of(wire: Wire): StartedWire {
+    const listening = new Switch();
+    wire.start(listening);
+    wire.pause();
+    return new StartedWire(wire, listening, [], true);
+  }
+
+  start(events: WireEvents): void {
+    for (const chunk of this.#read) events.onData(chunk);
+    const copied = this.#wire.ephemeral && !this.ephemeral;
+    this.#switch.to(copied ? copying(events) : events);
+    this.#wire.resume();
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#wire.write(chunk);
+  }
+
+  writeText(text: string): boolean {
+    return this.#wire.writeText(text);
+  }
+
+  cork(): void {
+    this.#wire.cork();
+  }
+
+  uncork(): void {
+    this.#wire.uncork();
+  }
+
+  end(): void {
+    this.#wire.end();
+  }
+
+  pause(): void {
+    this.#wire.pause();
+  }
+
+  resume(): void {
+    this.#wire.resume();
+  }
+
+  reset(): void {
+    this.#wire.reset();
+  }
+}
+
+function copying(events: WireEvents): WireEvents {
+  return {
+    onData: chunk => events.onData(Buffer.from(chunk)),
+    onEnd: () => events.onEnd(),
+    onDrain: () => events.onDrain(),
+    onClosed: clean => events.onClosed(clean),
+  };
+}

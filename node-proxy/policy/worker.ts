@@ -1,0 +1,110 @@
+/** What all HTTP connections of a policy worker share: clock, deadlines, and who looks after them every second. */
+
+import type { Clock, Timer } from '#base/clock.ts';
+import type { HttpServer } from './door/opening.ts';
+import { Deadlines } from './exchange/deadlines.ts';
+import type { Plan } from './exchange/plan.ts';
+import type { RequestTable } from './flow.ts';
+import { H1Server, type ServerHost } from './h1/server-connection.ts';
+import type { HttpLimits } from './limits.ts';
+import type { Wire } from './wire/wire.ts';
+
+export interface WorkerParts {
+  clock: Clock;
+  limits: HttpLimits;
+  requests: RequestTable;
+  /** The proxy is shutting down. */
+  draining(): boolean;
+}
+
+export interface Served {
+  /** Once, when the client's connection is gone. */
+  closed(): void;
+  /** Something came that is no request; it was refused. */
+  nonsense(reason: string): void;
+}
+
+export class Worker implements ServerHost {
+  readonly requests: RequestTable;
+  readonly deadlines: Deadlines;
+  readonly limits: HttpLimits;
+  readonly #clock: Clock;
+  readonly #draining: () => boolean;
+  readonly #servers = new Set<HttpServer>();
+
+  constructor({ clock, limits, requests, draining }: WorkerParts) {
+    this.#clock = clock;
+    this.limits = limits;
+    this.requests = requests;
+    this.deadlines = new Deadlines(clock);
+    this.#draining = draining;
+  }
+
+  get connections(): number {
+    return this.#servers.size;
+  }
+
+  get draining(): boolean {
+    return this.#draining();
+  }
+
+  get headMs(): number {
+    return this.limits.headMs;
+  }
+
+  get clientIdleMs(): number {
+    return this.limits.clientIdleMs;
+  }
+
+  get lingerMs(): number {
+    return this.limits.lingerMs;
+  }
+
+  get waitingBytes(): number {
+    return this.limits.waitingBytes;
+  }
+
+  now(): number {
+    return this.#clock.monotonic();
+  }
+
+  after(ms: number, act: () => void): Timer {
+    return this.#clock.after(ms, act);
+  }
+
+  later(ms: number, act: () => void): void {
+    this.#clock.after(ms, act);
+  }
+
+  /** A client that says nothing that could be told from nothing. */
+  watchHead(told: () => boolean, act: () => void): void {
+    this.#clock.after(this.limits.clientIdleMs, () => {
+      if (!told()) act();
+    });
+  }
+
+  /** @param plan for each request that is under way at once. */
+  serve(version: 'http1' | 'http2', wire: Wire, plan: () => Plan, served: Served): HttpServer {
+    const closed = () => {
+      this.#servers.delete(server);
+      served.closed();
+    };
+    const server: HttpServer = new H1Server(wire, plan(), this, {
+      onNonsense: error => served.nonsense(error.reason),
+      onClosed: closed,
+    });
+    this.#servers.add(server);
+    void version;
+    return server;
+  }
+
+  /** To be called every second. */
+  check(): void {
+    const nowMs = this.now();
+    for (const server of this.#servers) server.check(nowMs);
+  }
+
+  close(): void {
+    for (const server of [...this.#servers]) server.breakOff('draining');
+  }
+}
