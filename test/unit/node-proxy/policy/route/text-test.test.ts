@@ -116,6 +116,8 @@ it('patterns that need the engine are not asked of texts that start differently,
     '.',
     '[ab]',
     '(?i)',
+    '\\Q\\E',
+    '(?:)',
     '$',
   );
   const text = fc.array(fc.constantFrom('a', 'b', 'A', 'B', '\n'), { maxLength: 4 });
