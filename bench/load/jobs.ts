@@ -1,5 +1,7 @@
 /** What the load generator can be asked to do, and what it answers. Both travel as JSON. */
 
+import type { Speech } from './speech/dialect.ts';
+
 export interface Target {
   ip: string;
   port: number;
@@ -9,8 +11,15 @@ export interface Target {
 type Watched = { target: Target; pids: readonly number[] };
 
 export type Job =
-  /** Closed loop: every connection sends its next request when the answer is there. */
-  | (Watched & { kind: 'requests'; connections: number; warmMs: number; durationMs: number })
+  /** Closed loop: every connection sends its next request when an answer is there, with `streams` (1) under way. */
+  | (Watched & {
+      kind: 'requests';
+      connections: number;
+      streams?: number;
+      speech?: Speech;
+      warmMs: number;
+      durationMs: number;
+    })
   /** Connect, one request, close; `parallel` at a time. */
   | (Watched & { kind: 'connections'; parallel: number; warm: number; count: number })
   /** Half of the bytes down on one connection, half up on another, one after the other. */
@@ -19,6 +28,7 @@ export type Job =
   | (Watched & {
       kind: 'paced';
       connections: number;
+      speech?: Speech;
       ratePerSecond: number;
       warmMs: number;
       durationMs: number;
@@ -32,6 +42,8 @@ export interface Cost {
   wallMs: number;
   /** User and system time of the watched processes, all threads. */
   cpuMs: number;
+  /** The same of the generator itself. */
+  ownCpuMs?: number;
 }
 
 /** Latency from the moment a request was due to the moment its answer was complete, milliseconds. */

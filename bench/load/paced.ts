@@ -8,10 +8,10 @@ import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { readCpuMs } from '../measure/processes.ts';
 import { percentile } from '../measure/statistics.ts';
-import { dialMany, guard, release } from './dial.ts';
+import { dialLines, type Line, release } from './dial.ts';
 import type { Cost, Job, Latency } from './jobs.ts';
 import type { Tempo } from './metronome.ts';
-import { REQUEST_BYTES } from './requests.ts';
+import { type Dialect, dialectOf } from './speech/dialect.ts';
 
 /** The threads agree on the time of the first request, this far ahead. */
 const LEAD_MS = 200;
@@ -19,18 +19,21 @@ const LEAD_MS = 200;
 const LINGER_MS = 5_000;
 
 export async function runPaced(job: Job & { kind: 'paced' }): Promise<Cost & Latency> {
-  const sockets = await dialMany(job.target, job.connections);
+  const dialect = dialectOf(job.speech, `${job.target.ip}:${job.target.port}`);
+  const lost = Promise.withResolvers<never>();
+  const lines = await dialLines(job.target, job.connections, lost.reject);
   const warm = Math.round((job.warmMs / 1000) * job.ratePerSecond);
   const counted = Math.round((job.durationMs / 1000) * job.ratePerSecond);
   const latencies = new Float64Array(warm + counted).fill(Number.NaN);
   const sentLate = new Float64Array(new SharedArrayBuffer(8 * (warm + counted)));
   const startNs = process.hrtime.bigint() + BigInt(LEAD_MS) * 1_000_000n;
   const intervalNs = 1e9 / job.ratePerSecond;
-  const lost = Promise.withResolvers<never>();
-  const answers = readAnswers(sockets, latencies, Number(startNs), intervalNs, lost.reject);
+  const answers = readAnswers(lines, dialect, latencies, Number(startNs), intervalNs);
 
   const tempo: Tempo = {
-    descriptors: sockets.map(descriptorOf),
+    descriptors: lines.map(({ socket }) => descriptorOf(socket)),
+    request: dialect.request,
+    streamIdAt: dialect.streamIdAt,
     startNs,
     intervalNs,
     requests: warm + counted,
@@ -41,20 +44,23 @@ export async function runPaced(job: Job & { kind: 'paced' }): Promise<Cost & Lat
 
   await Promise.race([until(startNs, warm * intervalNs), lost.promise]);
   const cpu = readCpuMs(job.pids);
+  const own = process.cpuUsage();
   const at = performance.now();
   await Promise.race([until(startNs, (warm + counted) * intervalNs), lost.promise]);
   const cpuMs = readCpuMs(job.pids) - cpu;
+  const { user, system } = process.cpuUsage(own);
   const wallMs = performance.now() - at;
   const overdue = setTimeout(() => lost.reject(new Error('answers are missing')), LINGER_MS);
   await Promise.race([answers, lost.promise]);
   clearTimeout(overdue);
-  release(sockets);
+  release(lines.map(({ socket }) => socket));
 
   const measured = latencies.subarray(warm).sort();
   return {
     units: counted,
     wallMs,
     cpuMs,
+    ownCpuMs: (user + system) / 1e3,
     p50: percentile(measured, 0.5),
     p99: percentile(measured, 0.99),
     p999: percentile(measured, 0.999),
@@ -63,30 +69,34 @@ export async function runPaced(job: Job & { kind: 'paced' }): Promise<Cost & Lat
   };
 }
 
-/** Fills `latencies`, in milliseconds; answers come in order, and request k went out on connection k mod n. */
+/** Fills `latencies`, in milliseconds; request k is the (k div n)th of connection k mod n. */
 function readAnswers(
-  sockets: readonly Socket[],
+  lines: readonly Line[],
+  dialect: Dialect,
   latencies: Float64Array,
   startNs: number,
   intervalNs: number,
-  lost: (error: Error) => void,
 ): Promise<void> {
   let missing = latencies.length;
   return new Promise(resolve => {
-    sockets.forEach((socket, first) => {
-      let next = first;
-      let received = 0;
-      guard(socket, lost);
-      socket.on('data', chunk => {
-        const now = Number(process.hrtime.bigint());
-        received += chunk.length;
-        for (; received >= REQUEST_BYTES; received -= REQUEST_BYTES) {
-          latencies[next] = (now - startNs - next * intervalNs) / 1e6;
-          next += sockets.length;
+    lines.forEach((line, first) => {
+      const { socket } = line;
+      // Read once per chunk: its answers arrived together.
+      let now = 0;
+      const read = dialect.reader(
+        bytes => void socket.write(bytes),
+        n => {
+          const k = first + n * lines.length;
+          latencies[k] = (now - startNs - k * intervalNs) / 1e6;
           missing -= 1;
-        }
+        },
+      );
+      line.read = chunk => {
+        now = Number(process.hrtime.bigint());
+        read(chunk);
         if (missing === 0) resolve();
-      });
+      };
+      if (dialect.opening !== undefined) socket.write(dialect.opening);
     });
   });
 }

@@ -1,36 +1,51 @@
-/** Small requests on open connections, each sent when the one before it is answered. */
+/** Requests on open connections, each sent when one before it is answered. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCpuMs } from '../measure/processes.ts';
-import { dialMany, guard, release } from './dial.ts';
+import { dialLines, release } from './dial.ts';
 import type { Cost, Job } from './jobs.ts';
-import { ECHO, REQUEST_BYTES, request } from './requests.ts';
+import { dialectOf } from './speech/dialect.ts';
+import { numbered } from './speech/numbered.ts';
 
 export async function runRequests(job: Job & { kind: 'requests' }): Promise<Cost> {
-  const sockets = await dialMany(job.target, job.connections);
-  const message = request(ECHO);
-  let answered = 0;
+  const dialect = dialectOf(job.speech, `${job.target.ip}:${job.target.port}`);
   const lost = Promise.withResolvers<never>();
-  for (const socket of sockets) {
-    let received = 0;
-    guard(socket, lost.reject);
-    socket.on('data', chunk => {
-      received += chunk.length;
-      if (received < REQUEST_BYTES) return;
-      received -= REQUEST_BYTES;
-      answered += 1;
-      socket.write(message);
-    });
-    socket.write(message);
+  const lines = await dialLines(job.target, job.connections, lost.reject);
+  let answered = 0;
+  for (const line of lines) {
+    const { socket } = line;
+    let sent = 0;
+    let due = job.streams ?? 1;
+    const read = dialect.reader(
+      bytes => void socket.write(bytes),
+      () => {
+        answered += 1;
+        due += 1;
+      },
+    );
+    const send = () => {
+      if (due === 0) return;
+      socket.write(numbered(dialect, sent, due));
+      sent += due;
+      due = 0;
+    };
+    line.read = chunk => {
+      read(chunk);
+      send();
+    };
+    if (dialect.opening !== undefined) socket.write(dialect.opening);
+    send();
   }
   await Promise.race([sleep(job.warmMs), lost.promise]);
-  const before = { answered, at: performance.now(), cpu: readCpuMs(job.pids) };
+  const before = { answered, at: performance.now(), cpu: readCpuMs(job.pids), own: process.cpuUsage() };
   await Promise.race([sleep(job.durationMs), lost.promise]);
+  const own = process.cpuUsage(before.own);
   const cost = {
     units: answered - before.answered,
     wallMs: performance.now() - before.at,
     cpuMs: readCpuMs(job.pids) - before.cpu,
+    ownCpuMs: (own.user + own.system) / 1e3,
   };
-  release(sockets);
+  release(lines.map(({ socket }) => socket));
   return cost;
 }
