@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import type { RouteFilter } from '#api';
 import type { RouteDocument } from '../../namerd/resources/index.ts';
-import { readSpec } from '../lib/documents.ts';
+import { readSpec } from '../lib/documents/read-spec.ts';
 
 const text = fc.oneof(
   fc.string({ maxLength: 12 }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertRefused, goodSpec } from '../../../lib/documents.ts';
+import { assertRefused, goodSpec } from '../../../lib/documents/read-spec.ts';
 
 const spec = (target: unknown) => ({ action: 'DENY', rules: [{ to: [target] }] });
 const read = (target: object) => goodSpec('AuthorizationPolicy', spec(target)).policy?.rules[0]?.to[0];

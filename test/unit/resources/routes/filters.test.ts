@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertRefused, goodSpec } from '../../../lib/documents.ts';
+import { assertRefused, goodSpec } from '../../../lib/documents/read-spec.ts';
 
 const BACKENDS = [{ name: 'division', port: 80 }];
 

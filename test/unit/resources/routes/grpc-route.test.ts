@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RE2JS } from 're2js';
-import { assertRefused, goodSpec } from '../../../lib/documents.ts';
+import { assertRefused, goodSpec } from '../../../lib/documents/read-spec.ts';
 
 const BACKENDS = [{ name: 'division', port: 5002 }];
 const route = (rule: object) => ({

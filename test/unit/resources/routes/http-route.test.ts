@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertRefused, goodSpec, readSpec } from '../../../lib/documents.ts';
+import { assertRefused, goodSpec, readSpec } from '../../../lib/documents/read-spec.ts';
 
 const PARENT = { group: '', kind: 'Service', name: 'division' };
 const BACKEND = { name: 'division', port: 80 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Identifier } from '#api';
-import { assertRefused, goodSpec } from '../../../lib/documents.ts';
+import { assertRefused, goodSpec } from '../../../lib/documents/read-spec.ts';
 
 const spec = (identifiers: unknown) => ({ targetRef: { kind: 'Service', name: 'a' }, identifiers });
 const read = (...identifiers: object[]) => goodSpec('TrafficPolicy', spec(identifiers));

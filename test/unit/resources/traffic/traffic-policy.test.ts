@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_CLIENT_SETTINGS, DEFAULT_SERVICE_SETTINGS } from '#api';
-import { assertRefused, goodSpec, readSpec } from '../../../lib/documents.ts';
+import { assertRefused, goodSpec, readSpec } from '../../../lib/documents/read-spec.ts';
 
 const TARGET = { targetRef: { kind: 'Service', name: 'division' } };
 const read = (spec: object) => goodSpec('TrafficPolicy', { ...TARGET, ...spec });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { stringify } from 'yaml';
 import { formatProblem } from '#base/config.ts';
-import { KIND_FACTS, type Kind, type ResourceOf, readResources } from '../../namerd/resources/index.ts';
+import { KIND_FACTS, type Kind, type ResourceOf, readResources } from '../../../namerd/resources/index.ts';
 
 export interface ReadSpec<K extends Kind> {
   value: ResourceOf<K>['value'] | undefined;
