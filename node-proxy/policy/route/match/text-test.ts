@@ -56,8 +56,9 @@ function startOf(pattern: string): string {
   let end = pattern.startsWith('^') ? 1 : 0;
   const start = end;
   while (end < pattern.length && !SPECIAL.includes(pattern[end]!)) end += 1;
-  // What is repeated may be missing; flags and empty quotes between a character and its `?` change nothing (`a(?i)?`).
-  if (end > start && "*?{".includes(pattern[end] ?? ".")) end -= 1;
+  // What is repeated may be missing. A `?` can come late: flags and empty quotes before it count for nothing
+  // (`a(?i)?`, `a+(?i)?`). So the last character counts only before another thing that would take the `?`.
+  if (end > start && !OF_ITS_OWN.test(pattern.slice(end))) end -= 1;
   return pattern.slice(start, end);
 }
 
@@ -124,6 +125,6 @@ function endsEscaped(pattern: string): boolean {
 }
 
 const SPECIAL = '\\.+*?()[]{}^$';
-const REPEATS = /^(?:[*?{\\]|\(\?)/;
+const OF_ITS_OWN = /^(?:$|[.[^$]|\((?!\?))/;
 const ESCAPABLE = /^[!-/:-@[-^`{-~]$/;
 const SURROGATE = /[\ud800-\udfff]/;
