@@ -10,7 +10,7 @@ import { silentLog } from '#base/log.ts';
 import { MeshServer } from '../../namerd/serve/mesh/index.ts';
 import { OwnCertificate } from '../../namerd/serve/mesh/own-certificate.ts';
 import { FakeClock } from '../lib/fake-clock.ts';
-import { connected, meshRig } from '../lib/mesh-rig.ts';
+import { boundTo, connected, meshRig } from '../lib/mesh-rig.ts';
 
 function stranger(port: number): ClientHttp2Session {
   const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
@@ -128,4 +128,25 @@ test("the server's certificate is renewed at half of its life, and tried again w
   assert.equal(applied.length, 2);
   clock.advance(30_000);
   await settled(3);
+});
+
+test('a node has its share of names with a dtab of a request, and gets it back', async t => {
+  const rig = await meshRig();
+  t.after(() => rig.close());
+  const client = await rig.client();
+  const watch = (i: number) => {
+    const told = Promise.withResolvers<string>();
+    const key = `/svc/a /svc/a => /svc/b${i}`;
+    rig.source.name(key).set(boundTo(80));
+    const dispose = client.watch('name', key, () => told.resolve('told'), {
+      onRefused: ({ code }) => told.resolve(code),
+    });
+    return { told: told.promise, dispose };
+  };
+  const watches = Array.from({ length: 1_001 }, (_, i) => watch(i));
+  const [first] = watches;
+  assert.equal(await first?.told, 'told');
+  assert.equal(await watches.at(-1)?.told, 'NM_MESH_LIMIT');
+  first?.dispose();
+  assert.equal(await watch(2_000).told, 'told');
 });
