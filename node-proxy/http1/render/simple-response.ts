@@ -46,9 +46,10 @@ export function simpleResponse(
   let head = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Status'}\r\n`;
   for (const [name, value] of headers)
     head += `${name}: ${value.replace(/[^\t\x20-\x7e\x80-\xff]/g, '?')}\r\n`;
-  if (status >= 200 && status !== 204) head += `Content-Length: ${bytes.length}\r\n`;
+  const bodiless = status < 200 || status === 204 || status === 304;
+  if (!bodiless) head += `Content-Length: ${bytes.length}\r\n`;
   if (close) head += 'Connection: close\r\n';
-  return `${head}\r\n${status < 200 || status === 204 || status === 304 ? '' : bytes}`;
+  return `${head}\r\n${bodiless ? '' : bytes}`;
 }
 
 /** The head of an answer of ours, for HEAD. */
