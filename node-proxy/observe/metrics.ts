@@ -1,6 +1,7 @@
 /** The node's metrics. Workers count, this file adds up and names; labels are looked up here, once a second. */
 
-import { Counter, Gauge, type Metric, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { BucketHistogram, type Labels } from './bucket-histogram.ts';
 import { CONNECT_BUCKETS_MS, type EdgeDelta, type EdgeLabels } from './edge-counters.ts';
 
 const EDGE_LABELS = [
@@ -12,8 +13,6 @@ const EDGE_LABELS = [
   'destination_service',
   'security',
 ] as const;
-
-type Labels = Record<string, string>;
 
 export class NodeMetrics {
   readonly registry = new Registry();
@@ -60,11 +59,11 @@ export class NodeMetrics {
       registers,
     });
     this.#connect = new BucketHistogram(
+      this.registry,
       'nodemesh_connect_seconds',
       'Time from accept until both sides were connected.',
       CONNECT_BUCKETS_MS.map(ms => ms / 1000),
     );
-    this.registry.registerMetric(this.#connect as unknown as Metric);
   }
 
   add(worker: string, deltas: readonly EdgeDelta[]): void {
@@ -125,54 +124,4 @@ function toLabels(labels: EdgeLabels): Labels {
     destination_service: labels.destinationService,
     security: labels.security,
   };
-}
-
-/** A histogram that takes whole buckets at a time; prom-client's own takes single observations only. */
-class BucketHistogram {
-  readonly name: string;
-  readonly help: string;
-  readonly type = 'histogram';
-  readonly aggregator = 'sum';
-  readonly #bounds: readonly number[];
-  readonly #series = new Map<string, { labels: Labels; counts: number[]; sum: number }>();
-
-  constructor(name: string, help: string, bounds: readonly number[]) {
-    this.name = name;
-    this.help = help;
-    this.#bounds = bounds;
-  }
-
-  /** @param counts per bucket, not cumulative, one more than there are bounds. */
-  add(labels: Labels, counts: readonly number[], sum: number): void {
-    const key = JSON.stringify(labels);
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      series = { labels, counts: new Array(this.#bounds.length + 1).fill(0), sum: 0 };
-      this.#series.set(key, series);
-    }
-    for (let i = 0; i < counts.length; i++) series.counts[i] = (series.counts[i] ?? 0) + (counts[i] ?? 0);
-    series.sum += sum;
-  }
-
-  reset(): void {
-    this.#series.clear();
-  }
-
-  /** What prom-client's registry prints: cumulative buckets, sum and count. */
-  async get(): Promise<object> {
-    const values = [...this.#series.values()].flatMap(({ labels, counts, sum }) => {
-      let total = 0;
-      const buckets = counts.map((count, i) => ({
-        metricName: `${this.name}_bucket`,
-        labels: { ...labels, le: this.#bounds[i] ?? '+Inf' },
-        value: (total += count),
-      }));
-      return [
-        ...buckets,
-        { metricName: `${this.name}_sum`, labels, value: sum },
-        { metricName: `${this.name}_count`, labels, value: total },
-      ];
-    });
-    return { name: this.name, help: this.help, type: this.type, aggregator: this.aggregator, values };
-  }
 }

@@ -1,0 +1,114 @@
+/**
+ * Counters of requests in one policy worker, by edge (who → whom, by which route) and by service. The data path looks
+ * an edge up once and keeps it; a request is then a few additions. What changed is handed to the main thread
+ * once a second.
+ *
+ * An edge that was not used for a while is forgotten here, but whoever still holds it may go on counting: an edge
+ * that has counted puts itself on the list of what is taken next, whether it can be looked up or not.
+ */
+
+import type { RequestEdge, RequestLabels, RequestTable, ServiceCounters } from '../../policy/flow.ts';
+import { CountedEdge, type EdgeRequests, STATUS_CLASSES } from './request-edge.ts';
+import { CountedService, type ServiceChange } from './service-counters.ts';
+
+/** Edges and services that one worker counts apart; further ones are counted together. */
+const MAX_EDGES = 5_000;
+const MAX_SERVICES = 5_000;
+/** Edges not used for this many takes (seconds) are not found any more. */
+const IDLE_TAKES = 600;
+
+/** What happened since the last report. */
+export type RequestDelta = ({ kind: 'edge' } & EdgeRequests) | ({ kind: 'service' } & ServiceChange);
+
+export { STATUS_CLASSES };
+
+export class RequestCounters implements RequestTable {
+  readonly #edges = new Map<string, CountedEdge>();
+  readonly #services = new Map<string, CountedService>();
+  readonly #overflow: Record<RequestLabels['reporter'], CountedEdge>;
+  readonly #otherService = new CountedService('(other)');
+  /** Edges that have counted since the last take. */
+  #changed: CountedEdge[] = [];
+  #takes = 0;
+
+  constructor() {
+    this.#overflow = {
+      source: this.#newEdge(other('source')),
+      destination: this.#newEdge(other('destination')),
+    };
+  }
+
+  /** Edges that can be looked up. */
+  get size(): number {
+    return this.#edges.size;
+  }
+
+  edge(labels: RequestLabels): RequestEdge {
+    return this.#edge(labels);
+  }
+
+  service(name: string): ServiceCounters {
+    let service = this.#services.get(name);
+    if (service === undefined) {
+      if (this.#services.size >= MAX_SERVICES) return this.#otherService;
+      service = new CountedService(name);
+      this.#services.set(name, service);
+    }
+    return service;
+  }
+
+  refused(labels: RequestLabels, reason: string): void {
+    this.#edge(labels).refused(reason);
+  }
+
+  /** Takes what changed since the last call: once a second. */
+  take(): RequestDelta[] {
+    this.#takes += 1;
+    const changed = this.#changed;
+    this.#changed = [];
+    const deltas: RequestDelta[] = changed.map(edge => ({ kind: 'edge', ...edge.take(this.#takes) }));
+    for (const service of [...this.#services.values(), this.#otherService]) {
+      const change = service.take();
+      if (change !== undefined) deltas.push({ kind: 'service', ...change });
+    }
+    if (this.#takes % IDLE_TAKES === 0) this.#forget();
+    return deltas;
+  }
+
+  #forget(): void {
+    for (const [key, edge] of this.#edges)
+      if (this.#takes - edge.lastTake >= IDLE_TAKES) this.#edges.delete(key);
+  }
+
+  #edge(labels: RequestLabels): CountedEdge {
+    const key =
+      `${labels.reporter} ${labels.sourceWorkload} ${labels.sourceIdentity} ${labels.destinationWorkload} ` +
+      `${labels.destinationIdentity} ${labels.destinationService} ${labels.version} ${labels.security} ${labels.route}`;
+    let edge = this.#edges.get(key);
+    if (edge === undefined) {
+      if (this.#edges.size >= MAX_EDGES) return this.#overflow[labels.reporter];
+      edge = this.#newEdge({ ...labels });
+      this.#edges.set(key, edge);
+    }
+    return edge;
+  }
+
+  #newEdge(labels: RequestLabels): CountedEdge {
+    return new CountedEdge(labels, this.#takes, edge => void this.#changed.push(edge));
+  }
+}
+
+function other(reporter: RequestLabels['reporter']): RequestLabels {
+  const rest = '(other)';
+  return {
+    reporter,
+    sourceWorkload: rest,
+    sourceIdentity: rest,
+    destinationWorkload: rest,
+    destinationIdentity: rest,
+    destinationService: rest,
+    route: rest,
+    version: 'http1',
+    security: '',
+  };
+}
