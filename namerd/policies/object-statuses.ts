@@ -9,29 +9,47 @@ import {
   NamespacePorts,
   type PlacedRoute,
   type PlacedTraffic,
+  RouteIndex,
   RoutingIndex,
   RoutingView,
   routeStatus,
+  TrafficIndex,
   trafficStatus,
 } from '../routing/index.ts';
+import { withDocument } from '../store/documents.ts';
 import type { Documents, Storage } from '../store/index.ts';
 import { policyStatus } from './policy-status.ts';
 
 export interface ObjectStatusesOptions {
   storage: Pick<Storage, 'policies' | 'traffic' | 'httpRoutes' | 'grpcRoutes'>;
-  registry: Pick<Registry, 'workloads' | 'servicesIn' | 'service'>;
+  registry: Pick<Registry, 'workloads' | 'servicesIn' | 'service' | 'revision'>;
   meshNamespace: string;
 }
 
 export class ObjectStatuses {
   readonly #options: ObjectStatusesOptions;
+  /** What the last answer was made from: it is asked for again with every object that is shown. */
+  #asked: readonly unknown[] = [];
+  #answer: readonly ObjectStatus[] = [];
 
   constructor(options: ObjectStatusesOptions) {
     this.#options = options;
   }
 
   /** Of those about which there is anything to say. */
-  all(): ObjectStatus[] {
+  all(): readonly ObjectStatus[] {
+    const { storage, registry } = this.#options;
+    const { policies, traffic, httpRoutes, grpcRoutes } = storage;
+    const stores = [policies, traffic, httpRoutes, grpcRoutes];
+    const asked = [registry.revision.current, ...stores.map(({ documents }) => documents.current)];
+    if (asked.some((each, i) => each !== this.#asked[i])) {
+      this.#answer = this.#all();
+      this.#asked = asked;
+    }
+    return this.#answer;
+  }
+
+  #all(): ObjectStatus[] {
     const { policies, traffic, httpRoutes, grpcRoutes } = this.#options.storage;
     const routes = [...values(httpRoutes.documents.current), ...values(grpcRoutes.documents.current)];
     const ofTraffic = values(traffic.documents.current);
@@ -78,7 +96,9 @@ export class ObjectStatuses {
   }
 
   #view(routes: Iterable<PlacedRoute>, traffic: Iterable<PlacedTraffic>): RoutingView {
-    return new RoutingView(new RoutingIndex(routes, traffic), key => this.#options.registry.service(key));
+    return new RoutingView(new RoutingIndex(new RouteIndex(routes), new TrafficIndex(traffic)), key =>
+      this.#options.registry.service(key),
+    );
   }
 
   #ofPolicies(policies: Storage['policies']['documents']['current'], index: RoutingIndex): ObjectStatus[] {
@@ -103,5 +123,5 @@ function values<T>(documents: Documents<T>): T[] {
 }
 
 function withOne<T>(documents: Documents<T>, key: string, value: T): Documents<T> {
-  return new Map(documents).set(key, { value, version: '' });
+  return withDocument(documents, key, { value, version: '' });
 }

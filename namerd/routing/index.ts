@@ -3,7 +3,14 @@
 export { declaredProtocol, type PortProtocol, portProtocol } from './protocol-table.ts';
 export { RoutingView, routeStatus } from './route-status.ts';
 export { type NamespaceHttp, Routing, type RoutingOptions } from './routing.ts';
-export { type Placed, type PlacedRoute, type PlacedTraffic, RoutingIndex } from './routing-index.ts';
+export {
+  type Placed,
+  type PlacedRoute,
+  type PlacedTraffic,
+  RouteIndex,
+  RoutingIndex,
+  TrafficIndex,
+} from './routing-index.ts';
 export { serviceHttp } from './service-http.ts';
 export { trafficStatus } from './traffic-status.ts';
 export { askingServices, NamespacePorts, workloadHttp } from './workload-http.ts';

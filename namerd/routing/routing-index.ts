@@ -17,62 +17,93 @@ export type PlacedTraffic = Placed<TrafficDocument>;
 
 /** What is said about one service. */
 export interface ServiceDocuments {
-  /** Sorted by `<namespace>/<name>`, at equal names as given. */
+  /** By kind, then as they were given. */
   readonly routes: readonly PlacedRoute[];
   /** Of the service's own namespace, sorted by name. */
   readonly policies: readonly PlacedTraffic[];
 }
 
-const NOTHING: ServiceDocuments = { routes: [], policies: [] };
-const NO_POLICIES: readonly PlacedTraffic[] = [];
+/** All routes by the services whose clients they are for. */
+export class RouteIndex {
+  readonly #byService = new Map<string, PlacedRoute[]>();
 
-export class RoutingIndex {
-  readonly #services = new Map<string, { routes: PlacedRoute[]; policies: PlacedTraffic[] }>();
-  readonly #namespaces = new Map<string, PlacedTraffic[]>();
-
-  constructor(routes: Iterable<PlacedRoute>, policies: Iterable<PlacedTraffic>) {
-    for (const route of sorted(routes))
+  /** @param routes of each kind sorted by `<namespace>/<name>`, so that equal sets give equal answers. */
+  constructor(routes: Iterable<PlacedRoute>) {
+    for (const route of routes)
       for (const { namespace, service } of route.value.parents) {
-        const of = this.#of(`${namespace}/${service}`).routes;
+        const of = listed(this.#byService, `${namespace}/${service}`);
         // A route may name several ports of one service.
         if (of.at(-1) !== route) of.push(route);
       }
-    for (const policy of sorted(policies)) {
+  }
+
+  of(service: string): readonly PlacedRoute[] {
+    return this.#byService.get(service) ?? [];
+  }
+
+  get services(): Iterable<string> {
+    return this.#byService.keys();
+  }
+}
+
+/** All traffic policies by service and by namespace. */
+export class TrafficIndex {
+  readonly #byService = new Map<string, PlacedTraffic[]>();
+  readonly #byNamespace = new Map<string, PlacedTraffic[]>();
+
+  /** @param policies sorted by `<namespace>/<name>` */
+  constructor(policies: Iterable<PlacedTraffic>) {
+    for (const policy of policies) {
       const { namespace } = policy.metadata;
-      this.#of(`${namespace}/${policy.value.target.service}`).policies.push(policy);
-      const own = this.#namespaces.get(namespace);
-      if (own === undefined) this.#namespaces.set(namespace, [policy]);
-      else own.push(policy);
+      listed(this.#byService, `${namespace}/${policy.value.target.service}`).push(policy);
+      listed(this.#byNamespace, namespace).push(policy);
     }
   }
 
-  /** @param key `<namespace>/<service>` */
-  of(key: string): ServiceDocuments {
-    return this.#services.get(key) ?? NOTHING;
+  of(service: string): readonly PlacedTraffic[] {
+    return this.#byService.get(service) ?? [];
+  }
+
+  in(namespace: string): readonly PlacedTraffic[] {
+    return this.#byNamespace.get(namespace) ?? [];
+  }
+
+  get services(): Iterable<string> {
+    return this.#byService.keys();
+  }
+
+  get namespaces(): Iterable<string> {
+    return this.#byNamespace.keys();
+  }
+}
+
+/** Both of a moment. */
+export class RoutingIndex {
+  readonly routes: RouteIndex;
+  readonly traffic: TrafficIndex;
+
+  constructor(routes: RouteIndex, traffic: TrafficIndex) {
+    this.routes = routes;
+    this.traffic = traffic;
+  }
+
+  /** @param service `<namespace>/<name>` */
+  of(service: string): ServiceDocuments {
+    return { routes: this.routes.of(service), policies: this.traffic.of(service) };
   }
 
   policiesIn(namespace: string): readonly PlacedTraffic[] {
-    return this.#namespaces.get(namespace) ?? NO_POLICIES;
+    return this.traffic.in(namespace);
   }
+}
 
-  /** The services that anything is said about. */
-  get services(): Iterable<string> {
-    return this.#services.keys();
+function listed<T>(lists: Map<string, T[]>, key: string): T[] {
+  let found = lists.get(key);
+  if (found === undefined) {
+    found = [];
+    lists.set(key, found);
   }
-
-  /** The namespaces that have traffic policies. */
-  get namespaces(): Iterable<string> {
-    return this.#namespaces.keys();
-  }
-
-  #of(key: string): { routes: PlacedRoute[]; policies: PlacedTraffic[] } {
-    let found = this.#services.get(key);
-    if (found === undefined) {
-      found = { routes: [], policies: [] };
-      this.#services.set(key, found);
-    }
-    return found;
-  }
+  return found;
 }
 
 /** True for the same lists of the same objects. */
@@ -86,11 +117,6 @@ export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean
 
 export function placeOf({ metadata: { namespace, name } }: Placed<unknown>): string {
   return `${namespace}/${name}`;
-}
-
-function sorted<T extends Placed<unknown>>(documents: Iterable<T>): T[] {
-  const keyed = Array.from(documents, document => ({ key: placeOf(document), document }));
-  return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ document }) => document);
 }
 
 // === Which ports are meant ===

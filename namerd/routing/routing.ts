@@ -14,14 +14,16 @@ import { sameDocument } from '../registry/sources/merge.ts';
 import {
   type PlacedRoute,
   type PlacedTraffic,
+  RouteIndex,
   RoutingIndex,
   sameDocuments,
   sameItems,
+  TrafficIndex,
 } from './routing-index.ts';
 import { clientSettings, serviceHttp } from './service-http.ts';
 import { type AskingService, askingServices, NamespacePorts } from './workload-http.ts';
 
-/** Documents of a store, of which only values are looked at. */
+/** Documents of a store, sorted by key, of which only values are looked at. */
 type Stored<T> = Watchable<ReadonlyMap<string, { readonly value: T }>>;
 
 export interface RoutingOptions {
@@ -46,24 +48,21 @@ export class Routing {
   readonly #serviceCells = new KeyedCells(key => this.#index.of(key), sameDocuments);
   readonly #namespaceCells = new KeyedCells(namespace => this.#index.policiesIn(namespace), sameItems);
   readonly #namespaces = new LRUCache<string, NamespaceHttp>({ max: MAX_NAMESPACES });
-  #index = new RoutingIndex([], []);
+  #index: RoutingIndex;
 
   constructor(options: RoutingOptions) {
     this.#options = options;
+    this.#index = new RoutingIndex(this.#routes(), this.#traffic());
     let started = false;
-    for (const documents of [...options.routes, options.policies])
-      this.#disposes.push(documents.observe(() => started && this.#takeIn()));
+    const watch = (documents: Watchable<unknown>, takeIn: () => void) =>
+      this.#disposes.push(documents.observe(() => started && takeIn()));
+    for (const documents of options.routes) watch(documents, () => this.#takeInRoutes());
+    watch(options.policies, () => this.#takeInTraffic());
     started = true;
-    this.#takeIn();
   }
 
   close(): void {
     for (const dispose of this.#disposes.splice(0)) dispose();
-  }
-
-  /** As it is now. */
-  get index(): RoutingIndex {
-    return this.#index;
   }
 
   /**
@@ -125,12 +124,29 @@ export class Routing {
     );
   }
 
-  #takeIn(): void {
-    const { routes, policies } = this.#options;
-    const values = <T>({ current }: Stored<T>) => Array.from(current.values(), ({ value }) => value);
-    const before = this.#index;
-    this.#index = new RoutingIndex(routes.flatMap(values), values(policies));
-    this.#serviceCells.refresh(new Set([...before.services, ...this.#index.services]));
-    this.#namespaceCells.refresh(new Set([...before.namespaces, ...this.#index.namespaces]));
+  #takeInRoutes(): void {
+    const before = this.#index.routes;
+    this.#index = new RoutingIndex(this.#routes(), this.#index.traffic);
+    this.#serviceCells.refresh(new Set([...before.services, ...this.#index.routes.services]));
   }
+
+  #takeInTraffic(): void {
+    const before = this.#index.traffic;
+    this.#index = new RoutingIndex(this.#index.routes, this.#traffic());
+    const { traffic } = this.#index;
+    this.#serviceCells.refresh(new Set([...before.services, ...traffic.services]));
+    this.#namespaceCells.refresh(new Set([...before.namespaces, ...traffic.namespaces]));
+  }
+
+  #routes(): RouteIndex {
+    return new RouteIndex(this.#options.routes.flatMap(values));
+  }
+
+  #traffic(): TrafficIndex {
+    return new TrafficIndex(values(this.#options.policies));
+  }
+}
+
+function values<T>({ current }: Stored<T>): T[] {
+  return Array.from(current.values(), ({ value }) => value);
 }
