@@ -13,7 +13,7 @@ import { hashText, mix32 } from './hash-text.ts';
 const POINTS = 128;
 /** Bound of memory and of the time that a snapshot takes; with more than 64 endpoints each has fewer points. */
 const MAX_POINTS = 8_192;
-/** Steps along the ring before the search goes on endpoint by endpoint. */
+/** Steps along the ring before the search is left to the caller, who goes through the endpoints. */
 const MAX_STEPS = 256;
 
 export class HashRing implements Balancer {
@@ -62,14 +62,6 @@ export class HashRing implements Balancer {
       if (owner === last) continue;
       last = owner;
       const endpoint = all[owner] as LoadedEndpoint;
-      if (usable(endpoint, tried, nowMs)) return endpoint;
-    }
-    for (
-      let i = 0, at = owners[home] as number;
-      i < all.length;
-      i++, at = at + 1 === all.length ? 0 : at + 1
-    ) {
-      const endpoint = all[at] as LoadedEndpoint;
       if (usable(endpoint, tried, nowMs)) return endpoint;
     }
     return undefined;

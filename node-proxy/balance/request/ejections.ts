@@ -18,7 +18,7 @@ export class Ejections {
 
   /** @param share 0 to 1, of which the whole number of endpoints below counts. */
   resize(endpoints: number, share: number): void {
-    // The epsilon lets 0.3 of 10 be 3, whatever binary fractions make of it.
+    // The epsilon lets 0.29 of 100 be 29, whatever binary fractions make of it.
     this.#limit = endpoints <= 1 ? endpoints : Math.floor(endpoints * Math.min(Math.max(share, 0), 1) + 1e-9);
   }
 

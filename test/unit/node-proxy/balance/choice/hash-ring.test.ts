@@ -131,6 +131,13 @@ describe('points of a ring', () => {
     assert.deepEqual(pointCounts([5, 5, 5]).slice(0, 2), pointCounts([5, 5]));
   });
 
+  it('do not depend on the unit in which weights are given', () => {
+    assert.deepEqual(pointCounts([0.01, 0.01]), [164, 164]);
+    assert.deepEqual(pointCounts([1, 2, 3]), [128, 256, 384]);
+    assert.deepEqual(pointCounts([1_024, 2_048, 3_072]), [128, 256, 384]);
+    assert.deepEqual(pointCounts([1 / 64, 1 / 32, 3 / 64]), [128, 256, 384]);
+  });
+
   it('are 8,192 of thousands of endpoints', () => {
     const rig = rigOf(replicas(3_000));
     assert.ok(new HashRing(rig.client.endpoints).points <= 9_000);

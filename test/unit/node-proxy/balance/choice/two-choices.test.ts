@@ -116,6 +116,15 @@ describe('peak EWMA', () => {
     assert.ok(share(simulation, rig.at(0)) < 0.35, `${share(simulation, rig.at(0))}`);
   });
 
+  it('probes an endpoint that is due with the first request that draws it, however slow it was', () => {
+    const rig = new ServiceRig(replicas(2), { kind: 'peakEwma' });
+    rig.attempt(rig.at(1), 'success', 1);
+    rig.attempt(rig.at(0), 'success', 60_000);
+    rig.eject(rig.at(0));
+    rig.nowMs += 5_000;
+    assert.equal(rig.pick(), rig.at(0));
+  });
+
   it('comes back to an endpoint that was slow once', () => {
     const kind = 'peakEwma';
     const rig = new ServiceRig(replicas(2), { kind });

@@ -108,7 +108,7 @@ describe('the share that may be ejected', () => {
     );
     assert.equal(ejectable(1, 0), 1);
     assert.equal(ejectable(9, 0.1), 0);
-    assert.equal(ejectable(10, 0.3), 3);
+    assert.equal(ejectable(100, 0.29), 29);
     assert.equal(ejectable(10, 1), 10);
   });
 
