@@ -20,6 +20,7 @@ import { hostNetns } from './kernel/index.ts';
 import { createAdmin } from './observe/admin.ts';
 import { NodeMetrics } from './observe/metrics.ts';
 import { NodeView } from './observe/node-view.ts';
+import { RequestMetrics } from './observe/requests/request-metrics.ts';
 import { CaptureGuard } from './pods/capture-guard.ts';
 import { localApi } from './pods/local-api.ts';
 import { listenLocally } from './pods/local-server.ts';
@@ -94,6 +95,12 @@ async function assemble(
     'Lines of the access log that were not written, since the worker started: the disk was full or too slow.',
     ['worker'],
   );
+  const requestMetrics = new RequestMetrics(metrics.registry, () => clock.monotonic());
+  const droppedRequestLines = metrics.total(
+    'nodemesh_request_log_dropped_total',
+    'Lines of the request log that were not written, since the worker started.',
+    ['worker'],
+  );
   const workers = new Workers({
     tunnelWorkers: config.tunnelWorkers,
     start: {
@@ -101,6 +108,7 @@ async function assemble(
       limits: config.limits,
       whenUnresolved: config.whenUnresolved,
       accessLog: config.accessLog,
+      requestLog: config.requestLog,
       trust: trust.current,
       policyWorkers: { shared: config.policyWorkers, isolated: config.isolatedNamespaces },
     },
@@ -111,11 +119,16 @@ async function assemble(
       metrics.add(worker, deltas);
       droppedLines(droppedLogLines, { worker });
     },
+    onRequests: (worker, deltas, droppedLogLines) => {
+      requestMetrics.add(worker, deltas);
+      droppedRequestLines(droppedLogLines, { worker });
+    },
     onWatch: (worker, kind, key) => bindings.watch(worker, kind, key),
     onUnwatch: (worker, kind, key) => bindings.unwatch(worker, kind, key),
     onReset: worker => {
       bindings.reset(worker);
       metrics.lost(worker);
+      requestMetrics.lost(worker);
     },
   });
   scope.own('workers', workers);

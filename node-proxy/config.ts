@@ -8,6 +8,8 @@ import { LOG_LEVELS, type LogLevel } from '#base/log.ts';
 import { parseEndpoint } from '#base/net.ts';
 import { type PortRange, parsePortRanges } from '#capture';
 import { isTrustDomain } from '#trust';
+import { REQUEST_FIELDS } from './observe/requests/request-fields.ts';
+import { DEFAULT_REQUEST_LOG, type RequestLogSettings } from './observe/requests/request-log.ts';
 import { DEFAULT_LIMITS, type TunnelLimits } from './tunnel/index.ts';
 
 export interface NodeProxyConfig {
@@ -34,6 +36,8 @@ export interface NodeProxyConfig {
   probePorts: PortRange[];
   /** A file, `stdout` or `off`. */
   accessLog: string;
+  /** One line for each request that a policy worker carries. */
+  requestLog: RequestLogSettings;
   logLevel: LogLevel;
   drainSeconds: number;
   whenUnresolved: 'refuse' | 'passthrough';
@@ -81,7 +85,8 @@ function read(fields: Fields, base: string): NodeProxyConfig {
     enrolment: readEnrolment(fields.get('enrolment')),
     probeSources: readProbeSources(fields.get('probeSources')),
     probePorts: readProbePorts(fields.get('probePorts')),
-    accessLog: fields.get('accessLog')?.string() ?? 'stdout',
+    accessLog: logFile(fields.get('accessLog'), base) ?? 'stdout',
+    requestLog: readRequestLog(fields.get('requestLog'), base),
     logLevel: fields.get('logLevel')?.oneOf(LOG_LEVELS) ?? 'info',
     drainSeconds: fields.get('drainSeconds')?.number(0, 86_400) ?? 25,
     whenUnresolved: fields.get('whenUnresolved')?.oneOf(['refuse', 'passthrough']) ?? 'refuse',
@@ -90,8 +95,6 @@ function read(fields: Fields, base: string): NodeProxyConfig {
   };
   config.socket = resolve(base, config.socket);
   config.stateDir = resolve(base, config.stateDir);
-  if (config.accessLog !== 'stdout' && config.accessLog !== 'off')
-    config.accessLog = resolve(base, config.accessLog);
   fields.finish();
   return config;
 }
@@ -176,6 +179,25 @@ function readIsolated(node: ConfigNode | undefined): string[] {
     seen.add(text);
   }
   return [...seen];
+}
+
+/** @param base what a relative file is relative to. */
+function logFile(node: ConfigNode | undefined, base: string): string | undefined {
+  const to = node?.string();
+  return to === undefined || to === 'stdout' || to === 'off' ? to : resolve(base, to);
+}
+
+function readRequestLog(node: ConfigNode | undefined, base: string): RequestLogSettings {
+  const fields = node?.fields();
+  const names = fields?.get('fields')?.items();
+  const log: RequestLogSettings = {
+    file: logFile(fields?.get('file'), base) ?? DEFAULT_REQUEST_LOG.file,
+    ...(names && { fields: names.flatMap(name => name.oneOf(REQUEST_FIELDS) ?? []) }),
+    sample: fields?.get('sample')?.number(0, 1) ?? DEFAULT_REQUEST_LOG.sample,
+    errorsAlways: fields?.get('errorsAlways')?.boolean() ?? DEFAULT_REQUEST_LOG.errorsAlways,
+  };
+  fields?.finish();
+  return log;
 }
 
 function readProbeSources(node: ConfigNode | undefined): 'node' | string[] {

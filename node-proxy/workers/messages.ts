@@ -3,6 +3,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Policy, Transport, TrustState, WorkloadHttp } from '#api';
 import type { EdgeDelta } from '../observe/edge-counters.ts';
+import type { RequestDelta, RequestDelta } from '../observe/requests/request-counters.ts';
+import type { RequestLogSettings } from '../observe/requests/request-log.ts';
 import type { BindingKind, BoundState } from '../resolve/node-bindings.ts';
 import type { Credential, PodIdentity, TunnelLimits } from '../tunnel/index.ts';
 import type { PolicyWorkers } from './policy-workers.ts';
@@ -18,6 +20,8 @@ export interface WorkerStart {
   whenUnresolved: 'refuse' | 'passthrough';
   /** A file, `stdout` or `off`. */
   accessLog: string;
+  /** Of requests, written by policy workers; undefined: off. */
+  requestLog?: RequestLogSettings;
   trust: TrustState;
   policyWorkers: PolicyWorkers;
 }
@@ -80,6 +84,9 @@ export type FromWorker =
   | { type: 'problem'; about: string; message: string }
   | { type: 'closed' }
   | { type: 'edges'; deltas: EdgeDelta[]; droppedLogLines: number }
+  /** What a policy worker has counted of requests. */
+  | { type: 'requests'; deltas: RequestDelta[] }
+  | { type: 'requests'; deltas: RequestDelta[]; droppedLogLines: number }
   | { type: 'report'; seq: number; report: WorkerReport };
 
 /** A worker's state for `/metrics` and `/dump`. */

@@ -31,6 +31,8 @@ export interface HttpPart extends HttpHooks {
 }
 
 export interface PolicyWorkerParts extends WorkerParts {
+  /** What is counted and logged of requests. */
+  reports?: { flush(): void; close(): void };
   http: (context: WorkerContext, names: OpenNames) => HttpPart;
   /** Follows now what the main thread has said already. */
   catchUp?: () => void;
@@ -49,14 +51,21 @@ export class PolicyWorker {
       beat: () => {
         this.#names?.sweep();
         this.#http.sweep();
+        parts.reports?.flush();
       },
       left: () => {},
       waiting: () => 0,
-      report: details => ({
-        handedOver: { total: 0, waiting: 0 },
-        names: details ? Array.from(this.#names?.entries() ?? [], ([key]) => key) : [],
-      }),
-      close: () => this.#http.close(),
+      report: details => {
+        parts.reports?.flush();
+        return {
+          handedOver: { total: 0, waiting: 0 },
+          names: details ? Array.from(this.#names?.entries() ?? [], ([key]) => key) : [],
+        };
+      },
+      close: () => {
+        this.#http.close();
+        parts.reports?.close();
+      },
     });
     this.#http = parts.http(this.core.context, owner => {
       const names = new NameResolver({ ...this.core.asking('name'), ...owner });

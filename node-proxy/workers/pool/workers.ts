@@ -7,6 +7,7 @@ import type { TrustState } from '#api';
 import type { Clock } from '#base/clock.ts';
 import type { Logger } from '#base/log.ts';
 import type { EdgeDelta } from '../../observe/edge-counters.ts';
+import type { RequestDelta } from '../../observe/requests/request-counters.ts';
 import type { BindingKind, BoundState } from '../../resolve/node-bindings.ts';
 import type { Credential } from '../../tunnel/index.ts';
 import type { PodFds, PodSpec, ToWorker, WorkerRole, WorkerStart } from '../messages.ts';
@@ -23,6 +24,7 @@ export interface WorkersOptions {
   log: Logger;
   /** @param droppedLogLines since the worker started. */
   onEdges: (worker: string, deltas: EdgeDelta[], droppedLogLines: number) => void;
+  onRequests: (worker: string, deltas: RequestDelta[], droppedLogLines: number) => void;
   onWatch: (worker: string, kind: BindingKind, key: string) => void;
   onUnwatch: (worker: string, kind: BindingKind, key: string) => void;
   /** The worker died and forgot everything that it watched. */
@@ -190,7 +192,7 @@ export class Workers {
   }
 
   #receive(worker: WorkerThread, message: WorkerWord): void {
-    const { onEdges, onWatch, onUnwatch } = this.#options;
+    const { onEdges, onRequests, onWatch, onUnwatch } = this.#options;
     switch (message.type) {
       case 'serving':
       case 'serve-failed':
@@ -204,6 +206,8 @@ export class Workers {
         return onUnwatch(worker.name, message.kind, message.key);
       case 'edges':
         return onEdges(worker.name, message.deltas, message.droppedLogLines);
+      case 'requests':
+        return onRequests(worker.name, message.deltas, message.droppedLogLines);
       case 'need-policy':
         return;
     }
