@@ -51,6 +51,7 @@ export type Http1Reason =
   | 'trailer_too_large'
   | 'unexpected_body'
   | 'unexpected_upgrade'
+  | 'bad_interim'
   | 'unsolicited_response';
 
 export type MessageSide = 'request' | 'response';

@@ -2,10 +2,11 @@
  * HTTP/1.1 (RFC 9110, RFC 9112) as pure code without sockets: strict, streaming, and made for passing messages
  * on. Whatever two readers could understand differently is refused; everything else goes on as it came.
  *
- * Stricter than most, on purpose: no bare LF, no obs-fold, no chunk extensions, no second Content-Length even
- * when equal, no Host with user, percent or comma, no `https:` or fragment in a target, no backslash in a path,
- * no CONNECT, no upgrade to another HTTP or TLS (it is ignored), no framing name written with `_`.
- * Wider than Node.js: methods of any name, one empty line before a request.
+ * Stricter than most, on purpose: no bare CR or LF, no obs-fold, no chunk extensions, no second Content-Length even
+ * when equal, no coding but chunked, no Host with user, percent or comma, no `https:` or fragment in a target, no
+ * backslash in a path, no CONNECT, no framing or routing field in Connection or in trailers, no framing name
+ * written with `_`, no interim response that closes. An upgrade to another HTTP or TLS, or with a body, is
+ * ignored. One empty line may come before a request; methods may have any name.
  */
 
 export { Http1Error, type Http1Reason, type MessageSide } from './error.ts';

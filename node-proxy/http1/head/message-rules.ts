@@ -63,6 +63,12 @@ export function finishResponse(
   } else if (head.framing === NO_BODY) head.framing = UNTIL_CLOSE;
   connection(head, status === 101 || status === 426);
   if (head.framing === UNTIL_CLOSE) head.keepAlive = false;
+  if (head.interim && !head.keepAlive)
+    throw refuse(
+      head,
+      'bad_interim',
+      'an interim response in HTTP/1.0, or with close: is a final one to follow?',
+    );
   if (status !== 101) return;
   if (head.upgrade === '') throw refuse(head, 'bad_upgrade', 'status 101 does not say to which protocol');
   if (offered === '' || !wasOffered(offered, head.upgrade))

@@ -23,6 +23,8 @@ export interface ReadMessage {
   /** Body without it. */
   payload: string;
   complete: boolean;
+  /** Bytes of the conversation up to its end, once it is complete. */
+  end: number;
 }
 
 export interface ReadStream {
@@ -86,6 +88,7 @@ function readStream(
   let message: ReadMessage | undefined;
   let opaque = false;
   try {
+    let before = 0;
     for (const chunk of piecesOf(bytes, cuts)) {
       let at = 1;
       while (at < chunk.length) {
@@ -102,6 +105,7 @@ function readStream(
         at = readBody(parser, message, chunk, at);
         if (!parser.done) continue;
         message.complete = true;
+        message.end = before + at - 1;
         message = undefined;
         if (parser instanceof RequestParser) parser.next();
         else if (parser.head.status === 101) opaque = true;
@@ -111,8 +115,12 @@ function readStream(
           if (!interim) parser.expect(methods.shift() ?? '', offered);
         }
       }
+      before += chunk.length - 1;
     }
-    if (message !== undefined) message.complete = parser.ended();
+    if (message !== undefined) {
+      message.complete = parser.ended();
+      message.end = bytes.length;
+    }
   } catch (error) {
     if (!(error instanceof Http1Error)) throw error;
     result.error = error.reason;
@@ -151,5 +159,6 @@ function messageOf({ head }: RequestParser | ResponseParser): ReadMessage {
     raw: '',
     payload: '',
     complete: false,
+    end: 0,
   };
 }

@@ -110,6 +110,8 @@ const REFUSED: [text: string, reason: Http1Reason][] = [
   ['HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'unexpected_body'],
   ['HTTP/1.1 100 Go\r\nContent-Length: 2\r\n\r\nhi', 'unexpected_body'],
   ['HTTP/1.1 103 Go\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'unexpected_body'],
+  ['HTTP/1.0 100 Go\r\n\r\n', 'bad_interim'],
+  ['HTTP/1.1 103 Go\r\nConnection: close\r\n\r\n', 'bad_interim'],
   [`${OK}X : y\r\n\r\n`, 'space_before_colon'],
   [`${OK}X: y\r\n z\r\n\r\n`, 'obs_fold'],
   [`${OK}X: y\n\r\n`, 'bare_lf'],
