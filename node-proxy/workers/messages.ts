@@ -84,8 +84,6 @@ export type FromWorker =
   | { type: 'problem'; about: string; message: string }
   | { type: 'closed' }
   | { type: 'edges'; deltas: EdgeDelta[]; droppedLogLines: number }
-  /** What a policy worker has counted of requests. */
-  | { type: 'requests'; deltas: RequestDelta[] }
   | { type: 'requests'; deltas: RequestDelta[]; droppedLogLines: number }
   | { type: 'report'; seq: number; report: WorkerReport };
 
