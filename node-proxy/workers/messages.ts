@@ -3,7 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Policy, Transport, TrustState, WorkloadHttp } from '#api';
 import type { EdgeDelta } from '../observe/edge-counters.ts';
-import type { RequestDelta, RequestDelta } from '../observe/requests/request-counters.ts';
+import type { RequestDelta } from '../observe/requests/request-counters.ts';
 import type { RequestLogSettings } from '../observe/requests/request-log.ts';
 import type { BindingKind, BoundState } from '../resolve/node-bindings.ts';
 import type { Credential, PodIdentity, TunnelLimits } from '../tunnel/index.ts';
