@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { readConfig } from '../../../node-proxy/config.ts';
 import { nodeProxy } from '../../netns/node-proxy/processes.ts';
 
 const GOOD = `node: node-1
@@ -69,6 +70,30 @@ describe('a configuration', { concurrency: 2 }, () => {
       ],
     );
     assert.match(err, /known here: attempts/);
+  });
+
+  test('has a request log that is off by default', () => {
+    assert.deepEqual(readConfig(file('plain.yaml', GOOD)).requestLog, {
+      file: 'off',
+      sample: 1,
+      errorsAlways: true,
+    });
+    const text =
+      'requestLog: {file: log/requests, fields: [status, path, query], sample: 0.1, errorsAlways: false}\n';
+    assert.deepEqual(readConfig(file('logs.yaml', GOOD + text)).requestLog, {
+      file: join(folder, 'log/requests'),
+      fields: ['status', 'path', 'query'],
+      sample: 0.1,
+      errorsAlways: false,
+    });
+  });
+
+  test('names no field of the request log that there is not, and no share above one', () => {
+    const path = file('log.yaml', `${GOOD}requestLog:\n  fields: [status, cookie]\n  sample: 2\n`);
+    assert.throws(
+      () => readConfig(path),
+      /:8:20: requestLog\.fields\[1\]: .*[\s\S]*:9:11: requestLog\.sample: /,
+    );
   });
 
   test('that is no YAML is refused at the place where it stops making sense', async () => {
