@@ -6,6 +6,7 @@ export interface Balancer {
   /**
    * Chooses among the endpoints that are {@link usable}; allocates nothing.
    * @param hash what the request is kept together by, as uint32; -1: nothing.
+   * @param random 0 ≤ random() < 1, for where a draw is rare; a balancer that always draws has its own Draws.
    * @returns undefined when it came upon none: the caller then looks at every endpoint.
    */
   pick(

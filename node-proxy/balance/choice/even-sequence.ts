@@ -13,10 +13,12 @@
  * The block is the price: at any moment up to half of its numbers are out of turn, so 50 % of 10,000 is 5,000 ± 5.
  */
 
+import { Draws } from './draws.ts';
+
 const BLOCK = 32;
 
 export class EvenSequence {
-  readonly #random: () => number;
+  readonly #draws: Draws;
   readonly #step: number;
   readonly #block = new Float64Array(BLOCK);
   #at: number;
@@ -24,7 +26,7 @@ export class EvenSequence {
 
   /** @param random 0 ≤ random() < 1 */
   constructor(random: () => number = Math.random) {
-    this.#random = random;
+    this.#draws = new Draws(random);
     this.#at = random();
     this.#step = evenStep(random);
   }
@@ -32,7 +34,7 @@ export class EvenSequence {
   next(): number {
     if (this.#left === 0) this.#fill();
     const block = this.#block;
-    const taken = Math.floor(this.#random() * this.#left);
+    const taken = this.#draws.below(this.#left);
     const value = block[taken] as number;
     this.#left -= 1;
     block[taken] = block[this.#left] as number;

@@ -10,6 +10,7 @@
 
 import type { LoadedEndpoint } from '../request/loaded-endpoint.ts';
 import { type Balancer, usable } from './balancer.ts';
+import { Draws } from './draws.ts';
 
 /** Milliseconds; makes requests under way count where latency has decayed to nothing. */
 const FLOOR_MS = 0.1;
@@ -20,8 +21,10 @@ export class TwoChoices implements Balancer {
   /** Cumulative weights, or undefined when all are equal. */
   readonly #sums: Float64Array | undefined;
   readonly #meanWeight: number;
+  readonly #draws: Draws;
 
-  constructor(endpoints: readonly LoadedEndpoint[], kind: 'peakEwma' | 'leastRequest') {
+  constructor(endpoints: readonly LoadedEndpoint[], kind: 'peakEwma' | 'leastRequest', random: () => number) {
+    this.#draws = new Draws(random);
     this.#endpoints = endpoints;
     this.#byLatency = kind === 'peakEwma';
     let total = 0;
@@ -31,16 +34,14 @@ export class TwoChoices implements Balancer {
     this.#sums = equal || total === 0 ? undefined : sums;
   }
 
-  pick(
-    tried: readonly LoadedEndpoint[],
-    _hash: number,
-    nowMs: number,
-    random: () => number,
-  ): LoadedEndpoint | undefined {
+  pick(tried: readonly LoadedEndpoint[], _hash: number, nowMs: number): LoadedEndpoint | undefined {
     const all = this.#endpoints;
     if (all.length === 0) return undefined;
-    const i = this.#sums === undefined ? Math.floor(random() * all.length) : draw(this.#sums, random);
-    const j = this.#sums === undefined ? another(i, all.length, random) : draw(this.#sums, random);
+    const draws = this.#draws;
+    const sums = this.#sums;
+    const i = sums === undefined ? draws.below(all.length) : draws.weighted(sums);
+    // Two draws by weight may be the same: only so do the weights' shares hold.
+    const j = sums === undefined ? another(i, all.length, draws) : draws.weighted(sums);
     const a = all[i] as LoadedEndpoint;
     const b = all[j] as LoadedEndpoint;
     if (!usable(a, tried, nowMs)) return usable(b, tried, nowMs) ? b : undefined;
@@ -62,21 +63,8 @@ export class TwoChoices implements Balancer {
 }
 
 /** Any index but `i`, unless it is the only one. */
-function another(i: number, length: number, random: () => number): number {
+function another(i: number, length: number, draws: Draws): number {
   if (length === 1) return i;
-  const j = Math.floor(random() * (length - 1));
+  const j = draws.below(length - 1);
   return j < i ? j : j + 1;
-}
-
-/** An index with the chance of its weight. Two draws may be the same: only so do the weights' shares hold. */
-function draw(sums: Float64Array, random: () => number): number {
-  let high = sums.length - 1;
-  const target = random() * (sums[high] as number);
-  let low = 0;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sums[middle] as number) > target) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

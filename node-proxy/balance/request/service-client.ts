@@ -213,7 +213,7 @@ function balancerOf(
   switch (kind) {
     case 'peakEwma':
     case 'leastRequest':
-      return new TwoChoices(endpoints, kind);
+      return new TwoChoices(endpoints, kind, random);
     case 'roundRobin':
       return new RoundRobin(endpoints, random);
     case 'ringHash':
