@@ -1,6 +1,6 @@
 /** The routes of one port of a service as one table: precedence decided, backends named or found to lead nowhere. */
 
-import type { RouteAction, RouteBackend, RouteMatch, RouteTable } from '#api';
+import type { FieldMatch, RouteAction, RouteBackend, RouteMatch, RouteTable } from '#api';
 import { keyOf, portLabel, type Service, serviceName } from '../registry/index.ts';
 import type { RouteDocumentBackend, RouteDocumentRule } from '../resources/index.ts';
 import { orderedMatches } from './route-order.ts';
@@ -8,6 +8,13 @@ import { type PlacedRoute, placeOf } from './routing-index.ts';
 
 /** The service with this `<namespace>/<name>`, watched for what it may become. */
 export type LookUpService = (key: string) => Service | undefined;
+
+/** A GRPCRoute is about gRPC: without this, one without methods would take every request of the port. */
+const GRPC_ONLY: FieldMatch = {
+  name: 'content-type',
+  kind: 'regex',
+  value: 'application/grpc([+; ].*)?',
+};
 
 /** @param routes all of the same parent, sorted by `<namespace>/<name>`. */
 export function routeTable(
@@ -22,7 +29,9 @@ export function routeTable(
     for (const rule of route.value.rules) actions.push(actionOf(route, rule, parent, lookUp));
   }
   const matches = orderedMatches(routes).map(({ route, rule, match }): RouteMatch => {
-    return { action: (firstAction.get(route) ?? 0) + rule, ...match };
+    const action = (firstAction.get(route) ?? 0) + rule;
+    if (route.value.kind === 'http') return { action, ...match };
+    return { action, ...match, headers: [...match.headers, GRPC_ONLY] };
   });
   return { matches, actions };
 }

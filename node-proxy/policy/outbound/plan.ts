@@ -21,6 +21,7 @@ import type { CarriedRequest, HeaderEdits } from '../view.ts';
 import type { OutboundClient } from './client.ts';
 import { asLines, contextFields, type Field, requestedDtab, sentDeadlineMs } from './linkerd-context.ts';
 import type { PodUpstream } from './pod-upstreams.ts';
+import { entryOf, labelsOf } from './record.ts';
 import type { CompiledRoutes } from './service.ts';
 
 /** Connections that may fail before a request is given up: none of them has seen it. */
@@ -198,9 +199,20 @@ export class OutboundPlan implements Plan {
         .edge(service.service, route, this.#version)
         .finished(status, grpcStatus, nowMs - this.#startedMs);
     if (reason !== '' || upstream === undefined)
-      requests.refused(this.#labels(route), reason || 'client_gone');
+      requests.refused(labelsOf(this.#client, upstream, route, this.#version), reason || 'client_gone');
     const { log } = this.#client;
-    if (log !== undefined) this.#log(log, outcome, route, nowMs);
+    if (log !== undefined)
+      log(
+        entryOf(this.#client, this.#view, outcome, {
+          labels: labelsOf(this.#client, upstream, route, this.#version),
+          endpoint: upstream?.address ?? '',
+          boundId: upstream?.client.id ?? '',
+          firstByteMs: this.#firstByteMs,
+          durationMs: nowMs - this.#startedMs,
+          attempts: this.#attempts,
+          name: this.#name,
+        }),
+      );
     this.#tried.length = 0;
     this.#upstream = undefined;
     this.#service = undefined;
@@ -348,7 +360,8 @@ export class OutboundPlan implements Plan {
   #repeatable(status: number, grpcStatus: number, marked: boolean): boolean {
     const retry = this.#match?.action.retry;
     const { classifier, grpcCodes } = this.#client.service.settings.retries;
-    if (retry?.codes.includes(status) === true) return true;
+    // A route's own retry takes the classifier's place; without a response there is no code to compare.
+    if (retry !== undefined) return status === 0 || retry.codes.includes(status);
     return classify(classifier, grpcCodes, this.#method, status, grpcStatus, marked) === 'retryable';
   }
 
@@ -378,47 +391,5 @@ export class OutboundPlan implements Plan {
     this.#underWay = false;
     this.#service?.leave();
     this.#tried[this.#tried.length - 1]?.end(outcome, tookMs, nowMs, this.#epoch);
-  }
-
-  #labels(route: string) {
-    const { pod, service } = this.#client;
-    const replica = this.#upstream?.loaded.endpoint.replica;
-    return {
-      reporter: 'source' as const,
-      sourceWorkload: pod.who.workload,
-      sourceIdentity: pod.who.identity,
-      destinationWorkload: replica?.workload ?? '',
-      destinationIdentity: replica?.identity ?? '',
-      destinationService: service.service,
-      route,
-      version: this.#version,
-      security: this.#upstream?.security ?? ('' as const),
-    };
-  }
-
-  #log(log: NonNullable<OutboundClient['log']>, outcome: Outcome, route: string, nowMs: number): void {
-    const view = this.#view;
-    const { source, destination } = this.#client;
-    log({
-      direction: 'outbound',
-      labels: this.#labels(route),
-      source: `${source.ip}:${source.port}`,
-      destination,
-      endpoint: this.#upstream?.address ?? '',
-      method: view.method,
-      path: view.path,
-      authority: view.authority,
-      ...outcome,
-      firstByteMs: this.#firstByteMs,
-      durationMs: nowMs - this.#startedMs,
-      attempts: this.#attempts,
-      name: this.#name,
-      boundId: this.#upstream?.client.id ?? '',
-      userAgent: view.header('user-agent') ?? '',
-      requestId: view.header('x-request-id') ?? '',
-      traceparent: view.header('traceparent') ?? '',
-      rule: '',
-      audits: [],
-    });
   }
 }

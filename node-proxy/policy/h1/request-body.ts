@@ -1,0 +1,126 @@
+/**
+ * The bytes of a request on their way to the application: gathered with the head, held while a connection is made,
+ * kept as long as another attempt may need them. Bounded: a client that sends faster than the application reads is
+ * paused, and what does not fit for another attempt is not kept.
+ */
+
+import { owned, type Wire } from '../wire/wire.ts';
+import type { H1Upstream } from './upstream-connection.ts';
+
+/** Text and body that leave as one. */
+const JOINED_BYTES = 16 * 1024;
+
+export class RequestBody {
+  /** Bytes of the request's body so far, framing included. */
+  bytes = 0;
+  readonly #client: Wire;
+  readonly #waitingBytes: number;
+  readonly #tooLarge: () => void;
+  /** Head and first bytes that leave together at the end of the turn's input. */
+  #text = '';
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  /** What may be kept for another attempt; -1: nothing. */
+  #keepBytes = -1;
+  #paused = false;
+
+  /**
+   * @param waitingBytes that may wait for a connection before the client is paused.
+   * @param tooLarge the body does not fit: there can be no other attempt.
+   */
+  constructor(client: Wire, waitingBytes: number, tooLarge: () => void) {
+    this.#client = client;
+    this.#waitingBytes = waitingBytes;
+    this.#tooLarge = tooLarge;
+  }
+
+  /** Nothing is on its way that was not written yet. */
+  get flushed(): boolean {
+    return this.#text === '';
+  }
+
+  begin(keepBytes: number): void {
+    this.bytes = 0;
+    this.#keepBytes = keepBytes;
+  }
+
+  /** Sends the head, and what has come of the body, to a connection. */
+  send(head: string, to: H1Upstream): void {
+    this.#text = head;
+    if (this.#kept.length === 0) return;
+    to.wire.cork();
+    this.flush(to);
+    for (const chunk of this.#kept) to.wire.write(chunk);
+    to.wire.uncork();
+    if (this.#keepBytes < 0) this.#forget();
+  }
+
+  /** chunk[from…until), which is the client's. @param to undefined while there is no connection. */
+  take(chunk: Buffer, from: number, until: number, to: H1Upstream | undefined): void {
+    const bytes = until - from;
+    if (bytes === 0) return;
+    this.bytes += bytes;
+    if (this.#keepBytes >= 0 || to === undefined) this.#keep(chunk, from, until, to !== undefined);
+    if (to === undefined) return;
+    if (this.#text !== '' && this.#text.length + bytes <= JOINED_BYTES) {
+      this.#text += chunk.toString('latin1', from, until);
+      return;
+    }
+    this.flush(to);
+    if (!to.wire.write(owned(this.#client, chunk.subarray(from, until)))) this.pauseClient();
+  }
+
+  /** What was gathered leaves. */
+  flush(to: H1Upstream | undefined): void {
+    if (this.#text === '') return;
+    const text = this.#text;
+    this.#text = '';
+    if (to?.wire.writeText(text) === false) this.pauseClient();
+  }
+
+  /** The attempt came to nothing: its head is not to be sent any more. */
+  drop(): void {
+    this.#text = '';
+  }
+
+  /** There will be no other attempt. */
+  commit(): void {
+    this.#keepBytes = -1;
+    this.#forget();
+  }
+
+  over(): void {
+    this.#text = '';
+    this.commit();
+    this.resumeClient();
+  }
+
+  pauseClient(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#client.pause();
+  }
+
+  resumeClient(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#client.resume();
+  }
+
+  #keep(chunk: Buffer, from: number, until: number, sending: boolean): void {
+    this.#keptBytes += until - from;
+    if (this.#keepBytes >= 0 && this.#keptBytes > this.#keepBytes) {
+      this.#keepBytes = -1;
+      this.#tooLarge();
+      if (sending) return this.#forget();
+    }
+    this.#kept.push(Buffer.from(chunk.subarray(from, until)));
+    if (!sending && this.#keptBytes > this.#waitingBytes) this.pauseClient();
+  }
+
+  #forget(): void {
+    if (this.#keptBytes === 0) return;
+    this.#kept = [];
+    this.#keptBytes = 0;
+  }
+}

@@ -1,0 +1,55 @@
+/** What is said of a request on its client's node: labels of its counters, its line in the access log. */
+
+import type { Outcome } from '../exchange/plan.ts';
+import type { HttpVersion, RequestEntry, RequestLabels } from '../flow.ts';
+import type { CarriedRequest } from '../view.ts';
+import type { OutboundClient } from './client.ts';
+import type { PodUpstream } from './pod-upstreams.ts';
+
+export function labelsOf(
+  { pod, service }: OutboundClient,
+  upstream: PodUpstream | undefined,
+  route: string,
+  version: HttpVersion,
+): RequestLabels {
+  const replica = upstream?.loaded.endpoint.replica;
+  return {
+    reporter: 'source',
+    sourceWorkload: pod.who.workload,
+    sourceIdentity: pod.who.identity,
+    destinationWorkload: replica?.workload ?? '',
+    destinationIdentity: replica?.identity ?? '',
+    destinationService: service.service,
+    route,
+    version,
+    security: upstream?.security ?? '',
+  };
+}
+
+type Facts = Pick<
+  RequestEntry,
+  'labels' | 'endpoint' | 'boundId' | 'firstByteMs' | 'durationMs' | 'attempts' | 'name'
+>;
+
+export function entryOf(
+  { source, destination }: OutboundClient,
+  view: CarriedRequest,
+  outcome: Outcome,
+  facts: Facts,
+): RequestEntry {
+  return {
+    direction: 'outbound',
+    source: `${source.ip}:${source.port}`,
+    destination,
+    method: view.method,
+    path: view.path,
+    authority: view.authority,
+    ...outcome,
+    ...facts,
+    userAgent: view.header('user-agent') ?? '',
+    requestId: view.header('x-request-id') ?? '',
+    traceparent: view.header('traceparent') ?? '',
+    rule: '',
+    audits: [],
+  };
+}
