@@ -106,7 +106,7 @@ describe('a line of the request log', () => {
   });
 
   it('is one line of JSON, and bounded, whatever a client sends', () => {
-    const text = fc.string({ unit: 'binary', maxLength: 1_500 });
+    const text = fc.string({ unit: 'binary', maxLength: 100 });
     const number = fc.double();
     fc.assert(
       fc.property(text, text, text, number, (path, userAgent, authority, durationMs) => {
@@ -115,7 +115,7 @@ describe('a line of the request log', () => {
         assert.ok(line.length < 40_000);
         JSON.parse(`{${line.slice(1)}}`);
       }),
-      { numRuns: 30 },
+      { numRuns: 100 },
     );
     assert.equal(lineOf({ userAgent: 'x'.repeat(5_000) }).userAgent.length, 1_025);
   });
