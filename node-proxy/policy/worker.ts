@@ -18,6 +18,8 @@ export interface WorkerParts {
 }
 
 export interface Served {
+  /** Where the client connected to: the host of requests that name none (HTTP/1.0). */
+  destination: string;
   /** Once, when the client's connection is gone. */
   closed(): void;
   /** Something came that is no request; it was refused. */
@@ -90,6 +92,7 @@ export class Worker implements ServerHost {
       served.closed();
     };
     const server: HttpServer = new H1Server(wire, plan(), this, {
+      destination: served.destination,
       onNonsense: error => served.nonsense(error.reason),
       onClosed: closed,
     });

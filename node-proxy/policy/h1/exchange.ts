@@ -208,7 +208,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.#connection = connection;
     this.state = 'waiting';
     connection.claim(this);
-    connection.parser.expect(head.method);
+    connection.parser.expect(head.method, head.upgrade);
     const edits = this.#hostEdit.of(plan.authority, plan.requestEdits);
     const text = forwardRequest(head, head.method, plan.path, edits, true, plan.ownLines);
     // A client of HTTP/1.0 could not read chunks: the server must not send any.

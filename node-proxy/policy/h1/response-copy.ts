@@ -88,10 +88,8 @@ export class ResponseCopy {
         return;
       }
       // Only clients of HTTP/1.1 know what an interim response is (RFC 9110 §15.2).
-      const { minor, method } = owner.requestHead;
-      if (minor === 1) this.#client.writeText(head.text);
+      if (owner.requestHead.minor === 1) this.#client.writeText(forwardResponse(head, undefined, ''));
       parser.next();
-      parser.expect(method);
       start = at;
     }
   }

@@ -26,6 +26,8 @@ export interface ServerHost extends ExchangeHost {
 }
 
 export interface ServerEvents {
+  /** The host of requests that name none, which HTTP/1.0 allows (RFC 9110 §7.1). */
+  destination: string;
   /** Not a request: refused before there was a plan. */
   onNonsense(error: Http1Error): void;
   /** Once. */
@@ -199,6 +201,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
         const after = parser.readHead(chunk, at);
         if (after < 0) return;
         at = after;
+        if (this.#head.host === '') this.#head.host = this.#events.destination;
         exchange.begin(this.#head, this);
         if (this.#state !== 'open') return;
         if (exchange.state === 'idle') continue;

@@ -58,6 +58,7 @@ export async function openInbound(call: InboundCall, parts: InboundParts): Promi
       parts.gate,
     );
     const server = parts.worker.serve(version, wire, () => new InboundPlan(gate, app, visitor.plans), {
+      destination: formatEndpoint(ip, port),
       closed: () => {
         visitor.leave();
         app.close();

@@ -39,6 +39,7 @@ export function openOutbound(call: OutboundCall, parts: OutboundParts): void {
       parts.release(service);
     };
     const server = worker.serve(version, wire, () => new OutboundPlan(client), {
+      destination: call.destination,
       closed,
       nonsense: reason => worker.requests.refused(nonsenseLabels(call, version), reason),
     });

@@ -139,7 +139,8 @@ export class OutboundPlan implements Plan {
     const took = nowMs - this.#attemptMs;
     if (this.#retriesLeft > 0 && this.keepBytes >= 0 && this.#repeatable(status, grpcStatus, marked)) {
       if (this.#mayRetry()) {
-        this.#attemptOver('failure', took, nowMs);
+        // A status that is only to be tried again (429, ABORTED) says nothing against the endpoint.
+        this.#attemptOver(this.#failure(status, grpcStatus) ? 'failure' : 'success', took, nowMs);
         return 'retry';
       }
     }
@@ -187,8 +188,8 @@ export class OutboundPlan implements Plan {
     const { service, requests } = this.#client;
     if (this.#underWay) {
       const took = this.#firstByteMs > 0 ? this.#firstByteMs : nowMs - this.#attemptMs;
-      const gone = reason === 'client_gone' || (status === 0 && reason === '');
-      const bad = reason !== '' || isFailure(service.settings.retries.classifier, status, grpcStatus);
+      const gone = status === 0 && (reason === 'client_gone' || reason === '');
+      const bad = (reason !== '' && reason !== 'client_gone') || this.#failure(status, grpcStatus);
       this.#attemptOver(gone ? 'ignored' : bad ? 'failure' : 'success', took, nowMs);
       if (this.#retried && !bad) service.counters.retrySuccesses += 1;
     }
@@ -363,6 +364,10 @@ export class OutboundPlan implements Plan {
     // A route's own retry takes the classifier's place; without a response there is no code to compare.
     if (retry !== undefined) return status === 0 || retry.codes.includes(status);
     return classify(classifier, grpcCodes, this.#method, status, grpcStatus, marked) === 'retryable';
+  }
+
+  #failure(status: number, grpcStatus: number): boolean {
+    return isFailure(this.#client.service.settings.retries.classifier, status, grpcStatus);
   }
 
   #mayRetry(): boolean {
