@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { DIVISION_V2, SERVICES, server, WORKLOADS } from '../../deploy/demo/inventory.ts';
 import { Namerd } from '../../deploy/demo/mesh/namerd.ts';
 import { RegistryFiles } from '../../deploy/demo/mesh/registry-files.ts';
-import { splitDtab } from '../../deploy/demo/scenarios/4-split.ts';
+import { splitDtab } from '../../deploy/demo/scenarios/l4/4-split.ts';
 import { readConfig } from '../../namerd/config.ts';
 import { parseDtab } from '../../namerd/names/index.ts';
 import { DirectorySource } from '../../namerd/registry/index.ts';

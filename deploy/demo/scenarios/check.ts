@@ -2,15 +2,15 @@
 
 import { type Column, renderTable } from '../show/table.ts';
 import type { Stage } from '../stage.ts';
-import { scenario as wire } from './1-wire.ts';
-import { scenario as policy } from './2-policy.ts';
-import { scenario as transparency } from './3-transparency.ts';
-import { scenario as split } from './4-split.ts';
-import { scenario as enrolment } from './5-enrolment.ts';
-import { scenario as controlPlaneLoss } from './6-control-plane-loss.ts';
-import { scenario as replacement } from './7-replacement.ts';
-import { scenario as endpointLoss } from './8-endpoint-loss.ts';
-import { scenario as plaintext } from './9-plaintext.ts';
+import { scenario as wire } from './l4/1-wire.ts';
+import { scenario as policy } from './l4/2-policy.ts';
+import { scenario as transparency } from './l4/3-transparency.ts';
+import { scenario as split } from './l4/4-split.ts';
+import { scenario as enrolment } from './l4/5-enrolment.ts';
+import { scenario as controlPlaneLoss } from './l4/6-control-plane-loss.ts';
+import { scenario as replacement } from './l4/7-replacement.ts';
+import { scenario as endpointLoss } from './l4/8-endpoint-loss.ts';
+import { scenario as plaintext } from './l4/9-plaintext.ts';
 import { type Finding, Findings, type Scenario } from './scenario.ts';
 
 const SCENARIOS: readonly Scenario[] = [

@@ -1,11 +1,11 @@
 /** A pod that runs already joins the mesh and leaves it again; its process does not notice. */
 
-import { emptyPod, program, VISITORS } from '../inventory.ts';
-import { readCounters } from '../mesh/counters.ts';
-import { sum } from '../mesh/metrics.ts';
-import { TRUST_DOMAIN } from '../mesh/namerd.ts';
-import type { Stage } from '../stage.ts';
-import { eventually, type Findings, type Scenario } from './scenario.ts';
+import { emptyPod, program, VISITORS } from '../../inventory.ts';
+import { readCounters } from '../../mesh/counters.ts';
+import { sum } from '../../mesh/metrics.ts';
+import { TRUST_DOMAIN } from '../../mesh/namerd.ts';
+import type { Stage } from '../../stage.ts';
+import { eventually, type Findings, type Scenario } from '../scenario.ts';
 
 const NAME = 'latecomer';
 const IDENTITY = `spiffe://${TRUST_DOMAIN}/ns/${VISITORS}/sa/${NAME}`;

@@ -1,10 +1,10 @@
 /** A policy on a workload holds on all four paths: by name and by pod IP, from inside the mesh and from outside. */
 
-import type { Running } from '../cluster.ts';
-import { CALCULATOR } from '../inventory.ts';
-import { failedCalls } from '../mesh/counters.ts';
-import { TRUST_DOMAIN } from '../mesh/namerd.ts';
-import { eventually, type Scenario } from './scenario.ts';
+import type { Running } from '../../cluster.ts';
+import { CALCULATOR } from '../../inventory.ts';
+import { failedCalls } from '../../mesh/counters.ts';
+import { TRUST_DOMAIN } from '../../mesh/namerd.ts';
+import { eventually, type Scenario } from '../scenario.ts';
 
 const CALLS = 20;
 const POLICY = {

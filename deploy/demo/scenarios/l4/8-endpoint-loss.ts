@@ -1,11 +1,11 @@
 /** One of two replicas is killed under traffic, another one is shut down gracefully. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Running } from '../cluster.ts';
-import { server } from '../inventory.ts';
-import { failedCalls } from '../mesh/counters.ts';
-import type { Stage } from '../stage.ts';
-import { describeFailures, eventually, type Findings, type Scenario } from './scenario.ts';
+import type { Running } from '../../cluster.ts';
+import { server } from '../../inventory.ts';
+import { failedCalls } from '../../mesh/counters.ts';
+import type { Stage } from '../../stage.ts';
+import { describeFailures, eventually, type Findings, type Scenario } from '../scenario.ts';
 
 const URL = 'http://addition.calculator:5001/addition';
 const CONCURRENCY = 8;

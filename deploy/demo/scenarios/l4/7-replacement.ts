@@ -1,6 +1,6 @@
 /** The proxies of both nodes are replaced by new processes under traffic; no new connection fails. */
 
-import type { Scenario } from './scenario.ts';
+import type { Scenario } from '../scenario.ts';
 
 export const scenario: Scenario = {
   number: 7,

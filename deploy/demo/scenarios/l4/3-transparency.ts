@@ -1,8 +1,8 @@
 /** The applications notice nothing: they see their caller's own address, and run as they always ran. */
 
 import { readFileSync } from 'node:fs';
-import { CALCULATOR } from '../inventory.ts';
-import type { Scenario } from './scenario.ts';
+import { CALCULATOR } from '../../inventory.ts';
+import type { Scenario } from '../scenario.ts';
 
 const CALLS = 20;
 /** Variables by which an application would be told of a proxy. */

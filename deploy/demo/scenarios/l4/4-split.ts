@@ -1,10 +1,10 @@
 /** A dtab moves a share of new TCP connections to a second version, live, and no call fails. */
 
-import { DIVISION_V2 } from '../inventory.ts';
-import { readCounters } from '../mesh/counters.ts';
-import type { Stage } from '../stage.ts';
-import { answersOf, eventually, type Scenario, since } from './scenario.ts';
-import { binomialBounds } from './statistics.ts';
+import { DIVISION_V2 } from '../../inventory.ts';
+import { readCounters } from '../../mesh/counters.ts';
+import type { Stage } from '../../stage.ts';
+import { answersOf, eventually, type Scenario, since } from '../scenario.ts';
+import { binomialBounds } from '../statistics.ts';
 
 const URL = 'http://division.calculator:5002/division';
 /** Percent → calls: enough to tell the share from its neighbours. */

@@ -1,12 +1,12 @@
 /** Between the nodes there is nothing but mutual TLS, and each end is who the registry says it is. */
 
 import { join } from 'node:path';
-import { Capture, type Segment } from '../ground/capture.ts';
-import { CALCULATOR } from '../inventory.ts';
-import type { Sample } from '../mesh/metrics.ts';
-import { TRUST_DOMAIN } from '../mesh/namerd.ts';
-import type { Stage } from '../stage.ts';
-import type { Scenario } from './scenario.ts';
+import { Capture, type Segment } from '../../ground/capture.ts';
+import { CALCULATOR } from '../../inventory.ts';
+import type { Sample } from '../../mesh/metrics.ts';
+import { TRUST_DOMAIN } from '../../mesh/namerd.ts';
+import type { Stage } from '../../stage.ts';
+import type { Scenario } from '../scenario.ts';
 
 const HBONE_PORT = 15008;
 const CALLS = 100;

@@ -1,10 +1,10 @@
 /** Callers from outside the mesh speak plaintext: allowed when the mode is permissive, refused when it is strict. */
 
-import type { Running } from '../cluster.ts';
-import { CALCULATOR } from '../inventory.ts';
-import { failedCalls } from '../mesh/counters.ts';
-import { sum } from '../mesh/metrics.ts';
-import { eventually, type Scenario } from './scenario.ts';
+import type { Running } from '../../cluster.ts';
+import { CALCULATOR } from '../../inventory.ts';
+import { failedCalls } from '../../mesh/counters.ts';
+import { sum } from '../../mesh/metrics.ts';
+import { eventually, type Scenario } from '../scenario.ts';
 
 const CALLS = 20;
 const BY_NAME = 'http://addition.calculator:5001/addition';

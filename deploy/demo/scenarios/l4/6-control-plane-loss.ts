@@ -1,9 +1,9 @@
 /** namerd is killed under traffic: nobody notices. It comes back: changes flow again within a second. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DIVISION_V2 } from '../inventory.ts';
+import { DIVISION_V2 } from '../../inventory.ts';
+import { answersOf, eventually, type Scenario } from '../scenario.ts';
 import { splitDtab } from './4-split.ts';
-import { answersOf, eventually, type Scenario } from './scenario.ts';
 
 const URL = 'http://division.calculator:5002/division';
 const WITHOUT_MS = 3_000;
