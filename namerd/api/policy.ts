@@ -37,7 +37,7 @@ export interface SourceMatch {
  * such a field does not match, and a DENY rule matches by its other fields, so that both fail closed. What a rule
  * refuses it refuses in every spelling that a server may take for it (case of methods, paths and header values, merged
  * slashes, a last slash, escapes, path parameters); what it allows it allows as it is written. Where rules ask for
- * paths, a path that servers disagree about (dot segments, `%2F`, `\\`, a leading `//`) is answered with 400.
+ * paths, a path that servers disagree about (dot segments, `%2F`, `\`, a leading `//`) is answered with 400.
  */
 export interface TargetMatch {
   /** Ports of the workload (after any service port mapping), 1 to 65535. */
