@@ -1,6 +1,6 @@
 /** The machine and the programs that a figure belongs to. */
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 
@@ -36,6 +36,15 @@ export function describeMachine(machine: Machine): string {
     `${cores} cores (${cpu}), ${Math.round(memoryBytes / 2 ** 30)} GiB, Linux ${kernel}`,
     `Node.js ${node} with OpenSSL ${openssl}; haproxy ${haproxy}`,
   ].join('\n');
+}
+
+/** The peers of the L7 bench besides haproxy, as far as they are there. */
+export function describePeers(): string {
+  // nginx says it on its standard error.
+  const nginx = spawnSync('nginx', ['-v'], { encoding: 'utf8' });
+  const envoy = spawnSync('envoy', ['--version'], { encoding: 'utf8' });
+  const version = (said: string | undefined, pattern: RegExp) => pattern.exec(said ?? '')?.[1] ?? 'absent';
+  return `nginx ${version(nginx.stderr, /nginx\/(\S+)/)}; envoy ${version(envoy.stdout, /version: *(\S+)/)}`;
 }
 
 function haproxyOf(text: string): string {

@@ -1,5 +1,6 @@
 /**
  * `npm run bench -- l4`: side by side with peers, in one run, in a private corner of this machine.
+ * `npm run bench -- l7`: the same for HTTP.
  * `npm run bench -- mesh-api`: one namerd and many proxies. See README.md for what is measured and how.
  */
 
@@ -8,12 +9,14 @@ import { writeFileSync } from 'node:fs';
 import { MeshError, messageOf } from '#base/errors.ts';
 import { isIsolated, isolation } from '../deploy/isolate.ts';
 import { canTimeCniAdd, timeCniAdd } from './contenders/cni-add.ts';
+import { CNI_FOLDER, CNI_TYPE, MESHED } from './ground.ts';
 import { FULL, L4, QUICK, type Results } from './l4.ts';
+import { runL7 } from './l7/run.ts';
 import { describeMachine, readMachine } from './machine.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { pinning } from './pinning.ts';
 import { renderReport } from './report/report.ts';
-import { buildStage, CNI_FOLDER, CNI_TYPE, MESHED, type Stage } from './stage.ts';
+import { buildStage, type Stage } from './stage.ts';
 
 /** Descriptors that a proxy needs besides two for each connection. */
 const SPARE_FILES = 200;
@@ -28,20 +31,21 @@ async function main([what, ...args]: string[]): Promise<number> {
     await import('./mesh-api.ts');
     return 0;
   }
-  if (what !== 'l4' || args.includes('--help')) {
+  if ((what !== 'l4' && what !== 'l7') || args.includes('--help')) {
     process.stderr.write(`${USAGE}\n`);
-    return what === 'l4' || what === '--help' ? 0 : 2;
+    return args.includes('--help') || what === '--help' ? 0 : 2;
   }
   let options: Options;
   try {
-    options = readOptions(args);
+    options = readOptions(args, what);
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n\n${USAGE}\n`);
     return 2;
   }
   if (!isIsolated()) return again();
   try {
-    await run(options);
+    const say = narrator();
+    await (what === 'l7' ? runL7(options, say) : runL4(options, say));
     return 0;
   } catch (error) {
     const next = error instanceof MeshError ? error.next : undefined;
@@ -69,12 +73,15 @@ async function again(): Promise<number> {
   });
 }
 
-async function run(options: Options): Promise<void> {
+function narrator(): (step: string) => void {
   const start = performance.now();
-  const say = (step: string) => {
+  return step => {
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
     process.stderr.write(`${seconds.padStart(5)} s  ${step}\n`);
   };
+}
+
+async function runL4(options: Options, say: (step: string) => void): Promise<void> {
   const machine = readMachine();
   const pins = pinning(machine.cores, options.pinned);
   const scale = options.quick ? QUICK : FULL;

@@ -4,41 +4,21 @@
  * enrolled and know of nothing.
  */
 
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { MeshError } from '#base/errors.ts';
+import { join } from 'node:path';
 import { Scope } from '#base/lifecycle.ts';
-import { Cluster } from '../deploy/demo/cluster.ts';
-import type { CniPlugin } from '../deploy/demo/ground/cni-runtime.ts';
+import type { Cluster } from '../deploy/demo/cluster.ts';
 import type { Pod } from '../deploy/demo/ground/pod.ts';
-import { layWire, type NodeGround } from '../deploy/demo/ground/wire.ts';
 import { emptyPod, type ServiceSpec } from '../deploy/demo/inventory.ts';
-import { Namerd } from '../deploy/demo/mesh/namerd.ts';
 import { writeCertificates } from './contenders/certificates.ts';
 import type { Contender, ContenderName } from './contenders/contender.ts';
 import { clientHalf, Haproxy, PORTS, passthrough, serverHalf } from './contenders/haproxy.ts';
-import { NodeProxy } from './contenders/node-proxy.ts';
+import type { NodeProxy } from './contenders/node-proxy.ts';
+import { APP_PORT, FOLDER, type GroundOptions, layGround, MESHED, PLAIN, serverPod } from './ground.ts';
 import type { Pinning } from './pinning.ts';
 
-export const MESHED = 'bench';
-export const PLAIN = 'plain';
-export const CNI_TYPE = 'nodemesh-cni';
-export const CNI_FOLDER = join(dirname(import.meta.dirname), 'dist');
-
-const FOLDER = '/run/nodemesh-bench';
 const ECHO = join(import.meta.dirname, 'load/echo.ts');
-const APP_PORT = 80;
 const SERVICE_PORT = 7000;
 const SERVICES: readonly ServiceSpec[] = [service('near', 1), service('far', 2)];
-
-export interface StageOptions {
-  workers: number;
-  pins: Pinning;
-  peersOnly: boolean;
-  /** For one proxy process. */
-  maxConnections: number;
-  say: (step: string) => void;
-}
 
 /** Proxies, and which contenders they carry. */
 export interface Proxies {
@@ -56,23 +36,15 @@ export interface Stage {
   close: () => Promise<void>;
 }
 
-export async function buildStage(options: StageOptions): Promise<Stage> {
+export async function buildStage(options: GroundOptions): Promise<Stage> {
   const scope = new Scope();
   try {
-    mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
-    const nodes = await layWire(2);
-    const registry = join(FOLDER, 'registry');
-    // namerd starts before the first document is in it.
-    mkdirSync(registry);
-    const mesh = options.peersOnly ? [] : await startMesh(nodes, registry, options, scope);
-    const chained = ({ index }: NodeGround) => chainEnd(mesh[index - 1]);
-    const cluster = await Cluster.create({ folder: FOLDER, registry, services: SERVICES, nodes, chained });
-    scope.add('pods', () => cluster.close());
+    const { cluster, mesh } = await layGround(SERVICES, options, scope);
     const stage: Stage = { cluster, contenders: [], proxies: [], mesh, close: () => scope.close() };
     await addPeers(stage, options, scope);
     if (mesh.length > 0) await addMesh(stage, options, scope);
     for (const { restart } of stage.proxies) await restart();
-    options.say(`${cluster.running.size} pods on ${nodes.length} nodes`);
+    options.say(`${cluster.running.size} pods on ${cluster.nodes.length} nodes`);
     return stage;
   } catch (error) {
     await scope.close();
@@ -80,54 +52,9 @@ export async function buildStage(options: StageOptions): Promise<Stage> {
   }
 }
 
-async function startMesh(
-  nodes: readonly NodeGround[],
-  registry: string,
-  { workers, pins, say }: StageOptions,
-  scope: Scope,
-): Promise<NodeProxy[]> {
-  if (!existsSync(join(CNI_FOLDER, CNI_TYPE)))
-    throw new MeshError('NM_BENCH_CNI', `dist/${CNI_TYPE} is missing`, {
-      by: 'config',
-      next: 'Run `npm run build:cni`, or leave our mesh out with --peers-only.',
-    });
-  const namerd = new Namerd({
-    folder: join(FOLDER, 'namerd'),
-    registry,
-    nodes: nodes.map(({ name }) => name),
-  });
-  scope.add('namerd', () => namerd.kill());
-  await namerd.start();
-  const proxies = nodes.map(
-    node =>
-      new NodeProxy({
-        folder: join(FOLDER, node.name),
-        node,
-        namerd,
-        enrolled: MESHED,
-        excluded: PLAIN,
-        tunnelWorkers: workers,
-        pin: pins.proxies,
-      }),
-  );
-  scope.add('node proxies', async () => void (await Promise.all(proxies.map(proxy => proxy.stop()))));
-  await Promise.all(proxies.map(proxy => proxy.restart()));
-  say('namerd and two node proxies run');
-  return proxies;
-}
-
-function chainEnd(proxy: NodeProxy | undefined): {
-  plugins: readonly CniPlugin[];
-  folders: readonly string[];
-} {
-  if (proxy === undefined) return { plugins: [], folders: [] };
-  const plugin = { type: CNI_TYPE, socket: proxy.socket, excludedNamespaces: [PLAIN] };
-  return { plugins: [plugin], folders: [CNI_FOLDER] };
-}
-
 async function addPeers(
   { cluster, contenders, proxies }: Stage,
-  options: StageOptions,
+  options: GroundOptions,
   scope: Scope,
 ): Promise<void> {
   const { client, near, far } = await startPods(cluster, PLAIN, options.pins, scope);
@@ -172,7 +99,7 @@ async function addPeers(
 
 async function addMesh(
   { cluster, contenders, proxies, mesh }: Stage,
-  { pins }: StageOptions,
+  { pins }: GroundOptions,
   scope: Scope,
 ): Promise<void> {
   const { client } = await startPods(cluster, MESHED, pins, scope);
@@ -199,14 +126,8 @@ async function startPods(
   scope: Scope,
 ): Promise<Record<'client' | 'near' | 'far', Pod>> {
   const { pod: client } = await cluster.start(emptyPod(namespace, 'client', 1));
-  const serve = async (name: string, node: number) => {
-    const { pod } = await cluster.start(emptyPod(namespace, name, node));
-    const app = pod.start('echo', [...pins.load, process.execPath, ECHO], { PORT: `${APP_PORT}` });
-    scope.add(`echo of ${pod.id}`, async () => void (await app.stop('SIGKILL')));
-    const connect = ['bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${APP_PORT}`];
-    await app.until('serving', () => pod.netns.run(connect).then(() => true));
-    return pod;
-  };
+  const serve = (name: string, node: number) =>
+    serverPod(cluster, emptyPod(namespace, name, node), ECHO, pins, scope);
   return { client, near: await serve('near', 1), far: await serve('far', 2) };
 }
 

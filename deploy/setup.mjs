@@ -9,12 +9,13 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const PURPOSE = process.argv[2] ?? 'test';
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 
 /** Debian package → a file or command whose presence shows that it is installed. */
 const PACKAGES = {
@@ -25,13 +26,14 @@ const PACKAGES = {
   tcpdump: 'tcpdump',
   python3: 'python3',
   haproxy: 'haproxy',
+  nginx: 'nginx',
 };
 // Without root the demo records packets by itself: tcpdump does not work in a user namespace.
 const RECORDER = process.getuid() === 0 ? 'tcpdump' : 'python3';
 const NEEDED = {
   demo: ['iptables', 'iproute2', 'util-linux', 'containernetworking-plugins', RECORDER],
   test: ['iptables', 'iproute2', 'util-linux', 'containernetworking-plugins', RECORDER],
-  bench: ['iptables', 'iproute2', 'util-linux', 'containernetworking-plugins', 'haproxy'],
+  bench: ['iptables', 'iproute2', 'util-linux', 'containernetworking-plugins', 'haproxy', 'nginx'],
 };
 
 installNpmPackages();
@@ -107,8 +109,15 @@ function installSystemPackages(names) {
   }
 }
 
+/** Without starting what comes with a service: only its programs are wanted (policy-rc.d: 101 forbids all). */
 function aptInstall(names, errors) {
-  return apt(['install', '-y', '-qq', '--no-install-recommends', ...names], errors);
+  const ours = !existsSync(SERVICE_POLICY);
+  if (ours) writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    return apt(['install', '-y', '-qq', '--no-install-recommends', ...names], errors);
+  } finally {
+    if (ours) rmSync(SERVICE_POLICY, { force: true });
+  }
 }
 
 function apt(arguments_, errors) {

@@ -9,14 +9,14 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Child } from '../../deploy/demo/ground/child.ts';
 import type { Pod } from '../../deploy/demo/ground/pod.ts';
 import type { CertificateFiles } from './certificates.ts';
+import { Sidecar } from './sidecar.ts';
 
 /** Of the pair's listeners: full handshake each time, or resumption allowed. */
 export const PORTS = { tcp: 15101, full: 15102, resumed: 15103, serverFull: 15108, serverResumed: 15109 };
 
-const TLS13 = 'ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384';
+export const TLS13 = 'ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384';
 
 export interface HaproxyOptions {
   folder: string;
@@ -25,40 +25,18 @@ export interface HaproxyOptions {
   maxConnections: number;
   /** Words in front of the command, to pin it. */
   pin: readonly string[];
+  /** Lines for the section `global`. */
+  global?: readonly string[];
+  mode?: 'tcp' | 'http';
 }
 
 /** One haproxy process in a pod. */
-export class Haproxy {
-  readonly #pod: Pod;
-  readonly #name: string;
-  readonly #port: number;
-  readonly #command: readonly string[];
-  #child: Child | undefined;
-
+export class Haproxy extends Sidecar {
   /** @param listeners haproxy `listen` sections. @param port of one of them, to see whether it is up. */
   constructor(pod: Pod, name: string, listeners: string, port: number, options: HaproxyOptions) {
-    this.#pod = pod;
-    this.#name = name;
-    this.#port = port;
     const file = join(options.folder, `${name}.cfg`);
     writeFileSync(file, `${settings(options)}\n${listeners}\n`);
-    this.#command = [...options.pin, 'haproxy', '-db', '-f', file];
-  }
-
-  get pid(): number {
-    return this.#child?.pid ?? -1;
-  }
-
-  async restart(): Promise<void> {
-    await this.close();
-    const child = this.#pod.start(this.#name, this.#command);
-    this.#child = child;
-    const connect = ['bash', '-c', `exec 3<>/dev/tcp/127.0.0.1/${this.#port}`];
-    await child.until('listening', () => this.#pod.netns.run(connect).then(() => true));
-  }
-
-  async close(): Promise<void> {
-    await this.#child?.stop('SIGKILL');
+    super(pod, name, [...options.pin, 'haproxy', '-db', '-f', file], port);
   }
 }
 
@@ -89,13 +67,13 @@ function listen(name: string, bind: string, server: string): string {
   return `listen ${name}\n  bind ${bind}\n  server ${name} ${server}`;
 }
 
-function settings({ threads, maxConnections }: HaproxyOptions): string {
+function settings({ threads, maxConnections, global = [], mode = 'tcp' }: HaproxyOptions): string {
   return `global
   nbthread ${threads}
   maxconn ${maxConnections}
   tune.ssl.cachesize 20000
-defaults
-  mode tcp
+${global.map(line => `  ${line}\n`).join('')}defaults
+  mode ${mode}
   timeout connect 5s
   timeout client 10m
   timeout server 10m`;

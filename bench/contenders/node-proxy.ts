@@ -22,6 +22,8 @@ export interface NodeProxyOptions {
   tunnelWorkers: number;
   /** Words in front of the command, to pin it. */
   pin: readonly string[];
+  /** For Node.js. */
+  flags?: readonly string[];
 }
 
 export class NodeProxy {
@@ -31,7 +33,7 @@ export class NodeProxy {
   readonly #command: readonly string[];
   #child: Child | undefined;
 
-  constructor({ folder, node, namerd, enrolled, excluded, tunnelWorkers, pin }: NodeProxyOptions) {
+  constructor({ folder, node, namerd, enrolled, excluded, tunnelWorkers, pin, flags }: NodeProxyOptions) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#node = node;
     this.#folder = folder;
@@ -55,7 +57,8 @@ export class NodeProxy {
     };
     const file = join(folder, 'node-proxy.yaml');
     writeFileSync(file, stringify(config));
-    this.#command = [...node.namespace.prefix, ...pin, process.execPath, MAIN, 'run', '--config', file];
+    const program = [process.execPath, ...(flags ?? []), MAIN, 'run', '--config', file];
+    this.#command = [...node.namespace.prefix, ...pin, ...program];
   }
 
   get pid(): number {

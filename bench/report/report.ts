@@ -124,7 +124,7 @@ function verdicts(results: Results): string {
   return rows.length === 0 ? 'nothing to compare: nodemesh was not measured' : renderTable(columns, rows);
 }
 
-function format({ median, min, max }: Spread, digits: number): string {
+export function format({ median, min, max }: Spread, digits: number): string {
   const [middle, low, high] = [median, min, max].map(value => value.toFixed(digits));
   return low === high ? `${middle}` : `${middle} [${low}–${high}]`;
 }
