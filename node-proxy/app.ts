@@ -106,6 +106,7 @@ async function assemble(
     start: {
       node: config.node,
       limits: config.limits,
+      httpLimits: config.httpLimits,
       whenUnresolved: config.whenUnresolved,
       accessLog: config.accessLog,
       requestLog: config.requestLog,

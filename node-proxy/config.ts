@@ -10,6 +10,7 @@ import { type PortRange, parsePortRanges } from '#capture';
 import { isTrustDomain } from '#trust';
 import { REQUEST_FIELDS } from './observe/requests/request-fields.ts';
 import { DEFAULT_REQUEST_LOG, type RequestLogSettings } from './observe/requests/request-log.ts';
+import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './policy/limits.ts';
 import { DEFAULT_LIMITS, type TunnelLimits } from './tunnel/index.ts';
 
 export interface NodeProxyConfig {
@@ -44,6 +45,8 @@ export interface NodeProxyConfig {
   /** Not ready when namerd has been out of reach for longer. */
   staleAfterSeconds: number;
   limits: TunnelLimits;
+  /** Of each policy worker. */
+  httpLimits: HttpLimits;
 }
 
 /** Files named in the configuration are relative to it. @throws ConfigError with every problem, MeshError without file. */
@@ -91,7 +94,8 @@ function read(fields: Fields, base: string): NodeProxyConfig {
     drainSeconds: fields.get('drainSeconds')?.number(0, 86_400) ?? 25,
     whenUnresolved: fields.get('whenUnresolved')?.oneOf(['refuse', 'passthrough']) ?? 'refuse',
     staleAfterSeconds: fields.get('staleAfterSeconds')?.number(1) ?? 300,
-    limits: readLimits(fields.get('limits')),
+    limits: readLimits(fields.get('limits'), DEFAULT_LIMITS),
+    httpLimits: readLimits(fields.get('httpLimits'), DEFAULT_HTTP_LIMITS),
   };
   config.socket = resolve(base, config.socket);
   config.stateDir = resolve(base, config.stateDir);
@@ -217,12 +221,9 @@ function readProbePorts(node: ConfigNode | undefined): PortRange[] {
   });
 }
 
-function readLimits(node: ConfigNode | undefined): TunnelLimits {
+function readLimits<T extends object>(node: ConfigNode | undefined, defaults: T): T {
   const fields = node?.fields();
-  const limits = { ...DEFAULT_LIMITS };
-  for (const key of Object.keys(limits) as (keyof TunnelLimits)[]) {
-    limits[key] = fields?.get(key)?.integer(1) ?? limits[key];
-  }
+  const limits = Object.entries(defaults).map(([key, value]) => [key, fields?.get(key)?.integer(1) ?? value]);
   fields?.finish();
-  return limits;
+  return Object.fromEntries(limits) as T;
 }

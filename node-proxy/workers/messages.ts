@@ -5,6 +5,7 @@ import type { Policy, Transport, TrustState, WorkloadHttp } from '#api';
 import type { EdgeDelta } from '../observe/edge-counters.ts';
 import type { RequestDelta } from '../observe/requests/request-counters.ts';
 import type { RequestLogSettings } from '../observe/requests/request-log.ts';
+import type { HttpLimits } from '../policy/limits.ts';
 import type { BindingKind, BoundState } from '../resolve/node-bindings.ts';
 import type { Credential, PodIdentity, TunnelLimits } from '../tunnel/index.ts';
 import type { PolicyWorkers } from './policy-workers.ts';
@@ -17,6 +18,8 @@ export interface WorkerStart {
   worker: string;
   node: string;
   limits: TunnelLimits;
+  /** For policy workers; undefined: the defaults. */
+  httpLimits?: HttpLimits;
   whenUnresolved: 'refuse' | 'passthrough';
   /** A file, `stdout` or `off`. */
   accessLog: string;

@@ -23,7 +23,7 @@ runThread(parts => {
         context,
         requests: reports.counters,
         ...(reports.log && { log: reports.log }),
-        limits: DEFAULT_HTTP_LIMITS,
+        limits: start.httpLimits ?? DEFAULT_HTTP_LIMITS,
         names,
         problem: (about, message) => send({ type: 'problem', about, message }),
       }),

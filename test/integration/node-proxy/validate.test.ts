@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { readConfig } from '../../../node-proxy/config.ts';
+import { DEFAULT_HTTP_LIMITS } from '../../../node-proxy/policy/limits.ts';
 import { nodeProxy } from '../../netns/node-proxy/processes.ts';
 
 const GOOD = `node: node-1
@@ -70,6 +71,28 @@ describe('a configuration', { concurrency: 2 }, () => {
       ],
     );
     assert.match(err, /known here: attempts/);
+  });
+
+  test('has one small policy worker unless more are asked for', () => {
+    const plain = readConfig(file('plain.yaml', GOOD));
+    assert.deepEqual([plain.policyWorkers, plain.policyWorkerHeapMb, plain.isolatedNamespaces], [1, 256, []]);
+    const text = `${GOOD}policyWorkers: 2\nisolatedNamespaces: [shop, calc]\nhttpLimits: {names: 5}\n`;
+    const more = readConfig(file('more.yaml', text));
+    assert.deepEqual([more.policyWorkers, more.isolatedNamespaces], [2, ['shop', 'calc']]);
+    assert.deepEqual(more.httpLimits, { ...DEFAULT_HTTP_LIMITS, names: 5 });
+  });
+
+  test('is told what is wrong about policy workers', () => {
+    const many = Array.from({ length: 65 }, (_, i) => `n${i}`).join(', ');
+    for (const [text, problem] of [
+      ['policyWorkers: 0', /policyWorkers/],
+      ['policyWorkerHeapMb: 1', /policyWorkerHeapMb/],
+      ['isolatedNamespaces: [shop, Shop]', /'Shop' is no namespace/],
+      ['isolatedNamespaces: [shop, shop]', /'shop' is named twice/],
+      [`isolatedNamespaces: [${many}]`, /65 namespaces; at most 64/],
+      ['httpLimits: {name: 5}', /httpLimits\.name/],
+    ] as const)
+      assert.throws(() => readConfig(file('wrong.yaml', `${GOOD}${text}\n`)), { message: problem });
   });
 
   test('has a request log that is off by default', () => {
