@@ -30,6 +30,8 @@ export interface Running {
   app: Child | undefined;
   /** Unix socket on which the application counts its own calls. */
   counters: string;
+  /** Unix socket on which a service is told how to behave. */
+  control: string;
 }
 
 export interface ClusterOptions {
@@ -82,9 +84,10 @@ export class Cluster {
     const folder = join(this.#folder, 'pods');
     const pod = await Pod.create({ ...spec, hosts: this.#hosts }, node, runtime, folder);
     const counters = join(folder, `${pod.netns.name}.sock`);
-    const env = { COUNTERS: counters, ...spec.env };
+    const control = join(folder, `${pod.netns.name}.control.sock`);
+    const env = { COUNTERS: counters, CONTROL: control, ...spec.env };
     const app = spec.program === undefined ? undefined : pod.start('app', spec.program, env);
-    const running: Running = { spec, pod, app, counters };
+    const running: Running = { spec, pod, app, counters, control };
     this.running.set(pod.id, running);
     if (spec.serves) await app?.until('serving', () => this.probe(pod.id), PROBE_TIMEOUT_MS);
     else if (app !== undefined) await app.until('up', async () => existsSync(counters));

@@ -36,12 +36,13 @@ export function program(file: string, ...args: string[]): string[] {
 }
 
 export const SERVICES: readonly ServiceSpec[] = [
-  service('addition', 1, 5001),
+  service('addition', 1, 5001, { version: 'v1' }),
   service('division', 2, 5002, { version: 'v1' }),
   service('multiplication', 3, 5003),
   service('subtraction', 4, 5004),
   service('percentage', 5, 5005),
   { ...service('division-v2', 6, 5002), selector: { app: 'division', version: 'v2' } },
+  { ...service('addition-v2', 7, 5001), selector: { app: 'addition', version: 'v2' } },
 ];
 
 /** The calculator. Addition is on mathfanboy's node, the rest of what it calls is across the wire. */
@@ -64,6 +65,13 @@ export const DIVISION_V2: WorkloadSpec = {
   ...server('division', 1, 'v2'),
   name: 'division-v2-1',
   serviceAccount: 'division-v2',
+};
+
+/** The second version of addition, across the wire from its callers. */
+export const ADDITION_V2: WorkloadSpec = {
+  ...server('addition', 2, 'v2'),
+  name: 'addition-v2-1',
+  serviceAccount: 'addition-v2',
 };
 
 /** A pod without a program, for calls on order. */

@@ -3,13 +3,25 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Scope } from '#base/lifecycle.ts';
+import type { Behaviour } from './calculator/behaviour.ts';
+import type { Delivery, Order } from './calculator/courier.ts';
 import { Cluster, type Running } from './cluster.ts';
 import { layWire } from './ground/wire.ts';
-import { CALCULATOR, emptyPod, program, SERVICES, STRANGERS, WORKLOADS } from './inventory.ts';
+import {
+  CALCULATOR,
+  emptyPod,
+  program,
+  SERVICES,
+  STRANGERS,
+  WORKLOADS,
+  type WorkloadSpec,
+} from './inventory.ts';
 import { readCounters, type TargetCounters } from './mesh/counters.ts';
 import { type Edge, edgesOf } from './mesh/edges.ts';
+import { mustAsk } from './mesh/http.ts';
 import { Mesh } from './mesh/mesh.ts';
 import type { Sample } from './mesh/metrics.ts';
+import { Couriers } from './traffic/couriers.ts';
 
 /** On the private /run of the demo's corner: in memory, and gone with it. */
 const FOLDER = '/run/nodemesh-demo';
@@ -44,6 +56,7 @@ export class Stage {
   readonly cluster: Cluster;
   readonly #mesh: Mesh | undefined;
   readonly #scope: Scope;
+  readonly #couriers = new Couriers(join(FOLDER, 'pods'));
   #bursts = 0;
 
   private constructor(cluster: Cluster, mesh: Mesh | undefined, scope: Scope) {
@@ -97,6 +110,12 @@ export class Stage {
     return this.cluster.get(`${STRANGERS}/stranger-${node}`);
   }
 
+  /** Starts those of the pods that do not run yet, all at once. */
+  async cast(workloads: readonly WorkloadSpec[]): Promise<void> {
+    const missing = workloads.filter(spec => !this.cluster.running.has(`${spec.namespace}/${spec.name}`));
+    await Promise.all(missing.map(spec => this.cluster.start(spec)));
+  }
+
   /** Calls a URL from inside a pod and counts what came of it. */
   async burst({ pod }: Running, url: string, options: BurstOptions = {}): Promise<TargetCounters> {
     return JSON.parse(await pod.run(burstCommand(url, options), BURST_TIMEOUT_MS)) as TargetCounters;
@@ -118,6 +137,22 @@ export class Stage {
       return counters;
     };
     return { read, stop };
+  }
+
+  /** Makes HTTP requests from inside a pod, over connections that are kept. */
+  order(from: Running, order: Order): Promise<Delivery> {
+    return this.#couriers.order(from, order);
+  }
+
+  /** Talks to a WebSocket server from inside a pod. */
+  converse(from: Running, url: string, messages: readonly string[]): Promise<string[]> {
+    return this.#couriers.converse(from, url, messages);
+  }
+
+  /** Tells a service's application how to behave from now on. */
+  async behave({ control }: Running, behaviour: Partial<Behaviour>): Promise<void> {
+    const options = { method: 'POST', body: JSON.stringify(behaviour), type: 'application/json' };
+    await mustAsk({ socketPath: control }, '/', options);
   }
 
   /** What the proxies of both nodes count, together. */

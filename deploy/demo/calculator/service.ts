@@ -5,6 +5,9 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { behaviourOnOrder } from './behaviour.ts';
+import { echo } from './websocket.ts';
 
 /** What a route does with the two numbers of a request. */
 export type Operation = (op1: number, op2: number) => number | Promise<number>;
@@ -17,7 +20,10 @@ export interface ServiceOptions {
   operation: Operation;
 }
 
-/** Serves `POST /NAME` with body `{"op1":4,"op2":2}` → a number, and `GET /whoami`, until SIGTERM. */
+/**
+ * Serves until SIGTERM: `POST /NAME` with body `{"op1":4,"op2":2}` → a number; `GET /whoami`; `GET /headers`, which
+ * shows the request as it came; and WebSocket on `/echo`.
+ */
 export function serve({ name, port, operation }: ServiceOptions): void {
   const self = {
     service: name,
@@ -26,10 +32,14 @@ export function serve({ name, port, operation }: ServiceOptions): void {
     pid: process.pid,
     started: new Date().toISOString(),
   };
+  const behaviour = behaviourOnOrder(process.env['CONTROL']);
 
   async function answer(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
-    const route = `${request.method} ${request.url}`;
+    const route = `${request.method} ${request.url?.split('?', 1)[0]}`;
     if (route === 'GET /whoami') return { status: 200, body: { ...self, caller: callerOf(request) } };
+    if (behaviour.delayMs > 0) await sleep(behaviour.delayMs);
+    if (behaviour.status > 0) return { status: behaviour.status, body: { error: 'told to fail' } };
+    if (route === 'GET /headers') return { status: 200, body: request.headers };
     if (route !== `POST /${name}`) return { status: 404, body: { error: `no ${route} here` } };
     try {
       const { op1, op2 } = JSON.parse(await bodyOf(request)) as { op1: number; op2: number };
@@ -49,6 +59,7 @@ export function serve({ name, port, operation }: ServiceOptions): void {
       response.end(JSON.stringify(body));
     });
   });
+  server.on('upgrade', echo);
   server.listen(port, () => console.log(`${name} listens on ${port}`));
   process.once('SIGTERM', () => {
     // What was accepted is answered; kept-alive connections without a request are closed.

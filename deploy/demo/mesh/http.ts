@@ -14,11 +14,11 @@ export interface Answer {
   body: string;
 }
 
-/** Rejects if there is no answer within 5 s; any status is an answer. */
+/** Rejects if there is no answer within 5 s, or the given time; any status is an answer. */
 export function ask(
   place: Place,
   path: string,
-  { method = 'GET', body = '', type = 'text/plain' } = {},
+  { method = 'GET', body = '', type = 'text/plain', timeoutMs = TIMEOUT_MS } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers =
@@ -35,7 +35,7 @@ export function ask(
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
       );
     });
-    call.setTimeout(TIMEOUT_MS, () => call.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+    call.setTimeout(timeoutMs, () => call.destroy(new Error(`no answer within ${timeoutMs} ms`)));
     call.on('error', reject);
     call.end(body);
   });

@@ -11,6 +11,7 @@ import { scenario as controlPlaneLoss } from './l4/6-control-plane-loss.ts';
 import { scenario as replacement } from './l4/7-replacement.ts';
 import { scenario as endpointLoss } from './l4/8-endpoint-loss.ts';
 import { scenario as plaintext } from './l4/9-plaintext.ts';
+import { scenario as routes } from './l7/11-routes.ts';
 import { type Finding, Findings, type Scenario } from './scenario.ts';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -23,6 +24,7 @@ const SCENARIOS: readonly Scenario[] = [
   replacement,
   endpointLoss,
   plaintext,
+  routes,
 ];
 
 export interface CheckOptions {
@@ -53,6 +55,7 @@ export async function checkAll(stage: Stage, { json, only, signal, say }: CheckO
 async function runOne(stage: Stage, scenario: Scenario): Promise<Finding[]> {
   const findings = new Findings(scenario.number);
   try {
+    await stage.cast(scenario.needs ?? []);
     await scenario.run(stage, findings);
   } catch (error) {
     findings.thrown(error);

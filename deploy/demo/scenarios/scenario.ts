@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#base/errors.ts';
+import type { WorkloadSpec } from '../inventory.ts';
 import { failedCalls, type TargetCounters } from '../mesh/counters.ts';
 import type { Stage } from '../stage.ts';
 
@@ -9,6 +10,8 @@ export interface Scenario {
   /** As in the list of what the demo has to prove. */
   number: number;
   title: string;
+  /** Pods beside the calculator's own; they run from here on. */
+  needs?: readonly WorkloadSpec[];
   /** Leaves the stage as it was found. What it throws counts as a finding that does not hold. */
   run(stage: Stage, findings: Findings): Promise<void>;
 }
