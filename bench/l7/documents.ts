@@ -30,7 +30,7 @@ function match(rule: Rule): object {
 
 /** Rules about requests for the servers' node. @param clients service account */
 export function authorization({ namespace, name, selector }: ServiceSpec, clients: string): object {
-  const from = [{ identities: [workloadId(TRUST_DOMAIN, namespace, clients)] }];
+  const from = () => [{ identities: [workloadId(TRUST_DOMAIN, namespace, clients)] }];
   return {
     apiVersion: 'nodemesh.io/v1alpha1',
     kind: 'AuthorizationPolicy',
@@ -38,8 +38,8 @@ export function authorization({ namespace, name, selector }: ServiceSpec, client
     spec: {
       selector: { matchLabels: selector },
       rules: [
-        { from, to: [{ methods: ['GET'], paths: ['/bytes/*', '/health'] }] },
-        { from, to: [{ methods: ['POST'], paths: ['/bench.Source/*'] }] },
+        { from: from(), to: [{ methods: ['GET'], paths: ['/bytes/*', '/health'] }] },
+        { from: from(), to: [{ methods: ['POST'], paths: ['/bench.Source/*'] }] },
       ],
     },
   };
