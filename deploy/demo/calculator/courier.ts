@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Order {
   url: string;
+  /** The request's target as it is sent, if the URL's would be tidied up. */
+  path?: string;
   /** Default: POST with two numbers; GET if there is no body. */
   method?: string;
   headers?: Readonly<Record<string, string>>;
@@ -35,6 +37,8 @@ export interface Delivery {
   reasons: Record<string, number>;
   /** Who answered each user last, in the order of the users. */
   byUser: string[];
+  /** Changes of a user from one version to another, as `v1 → v2`. */
+  moves: Record<string, number>;
   /** Of all answers. */
   latencyMs: { p50: number; p99: number; max: number };
   tookMs: number;
@@ -76,6 +80,7 @@ class Trip {
       answeredBy: {},
       reasons: {},
       byUser: new Array(users).fill(''),
+      moves: {},
       latencyMs: { p50: 0, p99: 0, max: 0 },
       tookMs: 0,
       answers: [],
@@ -106,7 +111,7 @@ class Trip {
   }
 
   #ask(nth: number): Promise<void> {
-    const { url, headers = {}, body = this.#order.method === 'GET' ? '' : NUMBERS } = this.#order;
+    const { url, path, headers = {}, body = this.#order.method === 'GET' ? '' : NUMBERS } = this.#order;
     const { method = body === '' ? 'GET' : 'POST' } = this.#order;
     const user = this.#users > 0 ? nth % this.#users : -1;
     const all: Record<string, string> = { ...headers };
@@ -124,7 +129,13 @@ class Trip {
       };
       const call = request(
         url,
-        { method, agent: this.#agent, headers: all, timeout: TIMEOUT_MS },
+        {
+          ...(path === undefined ? {} : { path }),
+          method,
+          agent: this.#agent,
+          headers: all,
+          timeout: TIMEOUT_MS,
+        },
         response => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -148,13 +159,17 @@ class Trip {
   }
 
   #answered(status: number, headers: Record<string, string>, chunks: Buffer[], user: number): void {
-    const { statuses, answeredBy, reasons, byUser, answers } = this.#delivery;
+    const { statuses, answeredBy, reasons, byUser, moves, answers } = this.#delivery;
     this.#delivery.requests += 1;
     this.#bump(statuses, String(status));
     const { 'x-answered-by': by, 'l5d-err': error } = headers;
     if (by !== undefined) this.#bump(answeredBy, by);
     if (error !== undefined) this.#bump(reasons, error.split(/%3A|:/, 1)[0] ?? '');
-    if (user >= 0) byUser[user] = by ?? String(status);
+    if (user >= 0 && by !== undefined) {
+      const [before, now] = [versionOf(byUser[user] ?? ''), versionOf(by)];
+      if (before !== '' && before !== now) this.#bump(moves, `${before} → ${now}`);
+      byUser[user] = by;
+    }
     if (answers.length < KEPT_ANSWERS)
       answers.push({ status, headers, body: Buffer.concat(chunks).toString() });
   }
@@ -162,6 +177,11 @@ class Trip {
   #bump(counts: Record<string, number>, key: string): void {
     counts[key] = (counts[key] ?? 0) + 1;
   }
+}
+
+/** `division-1/v1` → `v1` */
+function versionOf(answerer: string): string {
+  return answerer.slice(answerer.indexOf('/') + 1);
 }
 
 /** Says each message to a WebSocket server and hears the answer, one after the other. */

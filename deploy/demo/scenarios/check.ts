@@ -2,30 +2,11 @@
 
 import { type Column, renderTable } from '../show/table.ts';
 import type { Stage } from '../stage.ts';
-import { scenario as wire } from './l4/1-wire.ts';
-import { scenario as policy } from './l4/2-policy.ts';
-import { scenario as transparency } from './l4/3-transparency.ts';
-import { scenario as split } from './l4/4-split.ts';
-import { scenario as enrolment } from './l4/5-enrolment.ts';
-import { scenario as controlPlaneLoss } from './l4/6-control-plane-loss.ts';
-import { scenario as replacement } from './l4/7-replacement.ts';
-import { scenario as endpointLoss } from './l4/8-endpoint-loss.ts';
-import { scenario as plaintext } from './l4/9-plaintext.ts';
-import { scenario as routes } from './l7/11-routes.ts';
+import { L4_SCENARIOS } from './l4/index.ts';
+import { L7_SCENARIOS } from './l7/index.ts';
 import { type Finding, Findings, type Scenario } from './scenario.ts';
 
-const SCENARIOS: readonly Scenario[] = [
-  wire,
-  policy,
-  transparency,
-  split,
-  enrolment,
-  controlPlaneLoss,
-  replacement,
-  endpointLoss,
-  plaintext,
-  routes,
-];
+const SCENARIOS: readonly Scenario[] = [...L4_SCENARIOS, ...L7_SCENARIOS];
 
 export interface CheckOptions {
   json: boolean;

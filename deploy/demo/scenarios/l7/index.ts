@@ -1,0 +1,20 @@
+/** The scenarios of HTTP, in order. */
+
+import type { Scenario } from '../scenario.ts';
+import { scenario as canary } from './10-canary.ts';
+import { scenario as routes } from './11-routes.ts';
+import { scenario as retries } from './12-retries.ts';
+import { scenario as breaker } from './13-breaker.ts';
+import { scenario as timeouts } from './14-timeouts.ts';
+import { scenario as websocket } from './17-websocket.ts';
+import { scenario as override } from './18-override.ts';
+
+export const L7_SCENARIOS: readonly Scenario[] = [
+  canary,
+  routes,
+  retries,
+  breaker,
+  timeouts,
+  websocket,
+  override,
+];
