@@ -118,8 +118,10 @@ test('the README’s first use works as written', { skip: netnsUnavailable() }, 
     printed.push(await (host === 'host-1' ? one : two).run(script));
   }
   const text = printed.join('\n=====\n');
-  assert.equal(text.match(/hello from the mesh/g)?.length, 2, text);
+  assert.equal(text.match(/hello from the mesh/g)?.length, 3, text);
   assert.match(text, /nodemesh_connections_opened_total\{.*security="mutual_tls".*\} 1/);
   assert.match(text, /web-callers/);
+  assert.match(text, /403 policy: no-allow-matched refuses DELETE \//);
+  assert.match(text, /nodemesh_requests_total\{.*destination_workload="shop\/web-1".*\} 1/);
   assert.match(readFileSync(join(one.folder, 'mesh/web.log'), 'utf8'), /10\.2\.0\.2/);
 });
