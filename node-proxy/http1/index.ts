@@ -10,6 +10,8 @@
  */
 
 export { Http1Error, type Http1Reason, type MessageSide } from './error.ts';
+export { checkHost } from './head/authority.ts';
+export { mayBeTrailer } from './head/known-fields.ts';
 export {
   CHUNKED,
   type Framing,

@@ -75,6 +75,8 @@ export interface ConnectionEvents {
   onReady(): void;
   /** Server: a request. Without it every request is refused. */
   onStream?(stream: H2Stream, headers: readonly Header[], endStream: boolean): StreamEvents;
+  /** Server: a request was reset instead, for its head is malformed. */
+  onMalformed?(): void;
   /** The peer takes no further streams; those above `lastStreamId` are reset with REFUSED_STREAM next. */
   onGoaway(code: number, lastStreamId: number): void;
   /** Once, last. Undefined after a graceful end. The owner then closes a transport that lingers. */

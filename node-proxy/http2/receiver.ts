@@ -226,7 +226,7 @@ export class Receiver implements FrameSink {
     );
     session.streams.set(streamId, stream);
     if (!facts.connect) stream.promised = facts.contentLength;
-    if (this.#isMalformed(stream, facts, endStream)) return;
+    if (this.#isMalformed(stream, facts, endStream)) return session.events.onMalformed?.();
     stream.events = session.events.onStream(stream, headers, endStream);
     if (endStream && !stream.closed) stream.endRemote();
   }

@@ -6,6 +6,7 @@ import { Deadlines } from './exchange/deadlines.ts';
 import type { Plan } from './exchange/plan.ts';
 import type { RequestTable } from './flow.ts';
 import { H1Server, type ServerHost } from './h1/server-connection.ts';
+import { type ServerHost as H2Host, H2Server } from './h2/server-connection.ts';
 import type { HttpLimits } from './limits.ts';
 import type { Wire } from './wire/wire.ts';
 
@@ -26,7 +27,7 @@ export interface Served {
   nonsense(reason: string): void;
 }
 
-export class Worker implements ServerHost {
+export class Worker implements ServerHost, H2Host {
   readonly requests: RequestTable;
   readonly deadlines: Deadlines;
   readonly limits: HttpLimits;
@@ -91,13 +92,15 @@ export class Worker implements ServerHost {
       this.#servers.delete(server);
       served.closed();
     };
-    const server: HttpServer = new H1Server(wire, plan(), this, {
-      destination: served.destination,
-      onNonsense: error => served.nonsense(error.reason),
-      onClosed: closed,
-    });
+    const server: HttpServer =
+      version === 'http1'
+        ? new H1Server(wire, plan(), this, {
+            destination: served.destination,
+            onNonsense: error => served.nonsense(error.reason),
+            onClosed: closed,
+          })
+        : new H2Server(wire, plan, this, { onNonsense: served.nonsense, onClosed: closed });
     this.#servers.add(server);
-    void version;
     return server;
   }
 

@@ -1,24 +1,14 @@
 /** Where requests go: one endpoint as one pod reaches it, with the connections that are open to it. */
 
 import type { H1Upstream } from '../h1/upstream-connection.ts';
-import type { Wire } from '../wire/wire.ts';
+import type { H2Pool, Reachable } from '../h2/upstream-pool.ts';
 
-/** An HTTP/2 connection, as its upstream keeps it. */
-export interface Closable {
-  /** @param nowMs called every second. */
-  sweep(nowMs: number): void;
-  destroy(): void;
-}
-
-export interface Upstream {
-  /** For logs and refusals: `ip:port`. */
-  readonly address: string;
+/** `address`, for logs and refusals, is `ip:port`; `connect` is for HTTP/2. */
+export interface Upstream extends Reachable {
   /** Unused HTTP/1.1 connections, the most recently used last. */
   readonly idle: H1Upstream[];
-  /** HTTP/2 connections. */
-  readonly h2: Set<Closable>;
+  /** HTTP/2 connections; made by the first request that needs one. */
+  h2: H2Pool | undefined;
   /** A new connection for one HTTP/1.1 exchange at a time. @throws HttpRefusal */
   connectH1(): Promise<H1Upstream>;
-  /** Connects anew, for HTTP/2. @throws HttpRefusal */
-  connect(): Promise<{ wire: Wire; closed: () => void }>;
 }

@@ -8,8 +8,9 @@ import {
   type TunnelLimits,
   type Visit,
 } from '../../tunnel/index.ts';
-import type { Closable, Upstream } from '../exchange/upstream.ts';
+import type { Upstream } from '../exchange/upstream.ts';
 import { H1Upstream } from '../h1/upstream-connection.ts';
+import type { H2Pool } from '../h2/upstream-pool.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -22,7 +23,7 @@ interface Connected {
 export class AppUpstream implements Upstream {
   readonly address: string;
   readonly idle: H1Upstream[] = [];
-  readonly h2 = new Set<Closable>();
+  h2: H2Pool | undefined;
   readonly #pod: LocalPod;
   readonly #caller: InboundCaller;
   readonly #ip: string;
@@ -82,10 +83,17 @@ export class AppUpstream implements Upstream {
     }
   }
 
+  /** The client's connection bounds how many wait. */
+  wait(): boolean {
+    return true;
+  }
+
+  waited(): void {}
+
   close(): void {
     this.takeReady()?.reset();
     for (const connection of [...this.idle]) connection.destroy();
-    for (const connection of [...this.h2]) connection.destroy();
+    this.h2?.destroy();
   }
 
   async #dial(): Promise<Wire> {

@@ -4,9 +4,10 @@ import type { Socket } from 'node:net';
 import type { LoadedEndpoint, ServiceClient } from '../../balance/index.ts';
 import type { Connector, EdgeTable, HttpHooks, LocalPod, Security } from '../../tunnel/index.ts';
 import { StreamSide } from '../../tunnel/index.ts';
-import type { Closable, Upstream } from '../exchange/upstream.ts';
+import type { Upstream } from '../exchange/upstream.ts';
 import type { HttpVersion, RequestEdge, RequestTable } from '../flow.ts';
 import { H1Upstream } from '../h1/upstream-connection.ts';
+import type { H2Pool } from '../h2/upstream-pool.ts';
 import type { HttpLimits } from '../limits.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import { wirePair } from '../wire/pair.ts';
@@ -68,7 +69,7 @@ export class PodUpstream implements Upstream {
   readonly loaded: LoadedEndpoint;
   readonly client: ServiceClient;
   readonly idle: H1Upstream[] = [];
-  readonly h2 = new Set<Closable>();
+  h2: H2Pool | undefined;
   connections = 0;
   /** How the last connection was secured. */
   security: Security | '' = '';
@@ -144,6 +145,14 @@ export class PodUpstream implements Upstream {
     return this.#connect();
   }
 
+  wait(): boolean {
+    return this.client.wait();
+  }
+
+  waited(): void {
+    this.client.waited();
+  }
+
   sweep(nowMs: number): void {
     const { upstreamIdleMs, idlePerEndpoint } = this.#parts.limits;
     const { idle } = this;
@@ -152,12 +161,12 @@ export class PodUpstream implements Upstream {
       if (nowMs - oldest.idleSinceMs < upstreamIdleMs && idle.length <= idlePerEndpoint) break;
       oldest.destroy();
     }
-    for (const connection of this.h2) connection.sweep(nowMs);
+    this.h2?.sweep(nowMs);
   }
 
   close(): void {
     for (const connection of [...this.idle]) connection.destroy();
-    for (const connection of [...this.h2]) connection.destroy();
+    this.h2?.destroy();
   }
 
   async #connect(): Promise<{ wire: Wire; closed: () => void }> {

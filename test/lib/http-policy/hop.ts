@@ -47,6 +47,8 @@ export interface HopOptions {
   names?: Record<string, readonly string[]>;
   limits?: Partial<HttpLimits>;
   identity?: string;
+  /** Keeps no entries of the access log. */
+  quiet?: boolean;
 }
 
 export class Hop {
@@ -62,7 +64,7 @@ export class Hop {
   readonly #names = new Map<string, readonly string[]>();
   #replicas: readonly string[];
 
-  constructor({ http, client, replicas, names = {}, limits = {}, identity }: HopOptions) {
+  constructor({ http, client, replicas, names = {}, limits = {}, identity, quiet = false }: HopOptions) {
     this.#http = { protocol: 'http', consumers: {}, settings: DEFAULT_SERVICE_SETTINGS, ...http };
     this.#client = client;
     this.#replicas = replicas;
@@ -94,7 +96,7 @@ export class Hop {
       context,
       requests: this.requests,
       limits: { ...DEFAULT_HTTP_LIMITS, ...limits },
-      log: entry => this.entries.push(entry),
+      ...(quiet ? {} : { log: (entry: RequestEntry) => void this.entries.push(entry) }),
       names: owner => {
         const known = new Map<string, NameClient>();
         return {
@@ -146,8 +148,8 @@ export class Hop {
 
   async close(): Promise<void> {
     this.policy.close();
+    // Not awaited: the server counts sockets whose connections were taken from them.
     this.#server.close();
-    await once(this.#server, 'close');
   }
 
   #publish(): void {

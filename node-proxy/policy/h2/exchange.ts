@@ -1,0 +1,414 @@
+/**
+ * One request and its response on a client's HTTP/2 stream: the life of h1/exchange.ts, on streams.
+ *
+ *   planning ─► connecting ─► waiting ─► responding ─► over
+ *       │            └─ retry ────┘
+ *       └► answered by the proxy itself ─► over
+ *
+ * It is over when both streams are: what is still to be sent or read counts as under way, and is under the same
+ * deadlines. `grpc-timeout` is the total deadline where it is the shorter one; it is passed on as it came.
+ */
+
+import {
+  H2Code,
+  type H2Error,
+  type H2Stream,
+  type Header,
+  type ResetBy,
+  type StreamEvents,
+} from '../../http2/index.ts';
+import { Deadline, type Deadlines } from '../exchange/deadlines.ts';
+import type { Outcome, Plan, Redirect, Upstream, Verdict } from '../exchange/plan.ts';
+import type { HttpLimits } from '../limits.ts';
+import { HttpRefusal } from '../reply/index.ts';
+import type { HeaderEdits } from '../view.ts';
+import type { Wire } from '../wire/wire.ts';
+import { answerOn } from './answer.ts';
+import { coarseMs, grpcTimeoutMs } from './grpc-timeout.ts';
+import { forwardedRequest, forwardedTrailers } from './header-lists.ts';
+import { RequestBody } from './request-body.ts';
+import type { H2RequestHead } from './request-head.ts';
+import { H2Response, type ResponseOwner } from './response.ts';
+import type { H2Upstream } from './upstream-connection.ts';
+import { H2Pool, type Waiter } from './upstream-pool.ts';
+
+export interface StreamHost {
+  readonly deadlines: Deadlines;
+  readonly limits: HttpLimits;
+  now(): number;
+  after(ms: number, act: () => void): { cancel(): void };
+}
+
+/** The client's connection. */
+export interface ExchangeOwner {
+  readonly wire: Wire;
+  readonly host: StreamHost;
+  /** Once. */
+  over(exchange: H2Exchange): void;
+}
+
+type State = 'planning' | 'connecting' | 'waiting' | 'responding' | 'answered' | 'over';
+
+/** Requests that may be repeated where a connection was closed just when they were sent. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
+  readonly grpc: boolean;
+  readonly #owner: ExchangeOwner;
+  readonly #client: H2Stream;
+  readonly #request: H2RequestHead;
+  readonly #plan: Plan;
+  readonly #body: RequestBody;
+  readonly #response: H2Response;
+  readonly #outcome: Outcome = { status: 0, grpcStatus: -1, requestBytes: 0, responseBytes: 0, reason: '' };
+  #state: State = 'planning';
+  #upstream: Upstream | undefined;
+  #connection: H2Upstream | undefined;
+  #stream: H2Stream | undefined;
+  #startedMs = 0;
+  /** What the client has said that it waits; 0: nothing. */
+  #grpcMs = 0;
+  /** When the attempt was sent, and what its connection had heard by then. */
+  #sentMs = 0;
+  #heard = 0;
+  #responseSent = false;
+  #responseDone = false;
+  #moved = false;
+  #lastMs = 0;
+  #wait: { cancel(): void } | undefined;
+  #total: Deadline | undefined;
+  #perTry: Deadline | undefined;
+
+  constructor(owner: ExchangeOwner, client: H2Stream, request: H2RequestHead, plan: Plan) {
+    this.grpc = request.grpc;
+    this.#owner = owner;
+    this.#client = client;
+    this.#request = request;
+    this.#plan = plan;
+    this.#body = new RequestBody(client, owner.wire, plan);
+    this.#response = new H2Response(client, this);
+  }
+
+  get responseEdits(): HeaderEdits | undefined {
+    return this.#plan.responseEdits;
+  }
+
+  /** @param endStream there is no body. */
+  begin(endStream: boolean): void {
+    const nowMs = this.#owner.host.now();
+    this.#startedMs = this.#lastMs = nowMs;
+    this.#body.ended = endStream;
+    const verdict = this.#plan.begin(this.#request, this.grpc ? 'grpc' : 'http2', nowMs);
+    if (verdict instanceof Promise) void this.#later(verdict);
+    else this.#follow(verdict, nowMs);
+  }
+
+  /** Ends it at once: the client has gone, or is cut off. */
+  abandon(reason: string): void {
+    if (this.#state === 'over') return;
+    if (!this.#responseSent) this.#outcome.reason ||= reason;
+    this.#dropAttempt();
+    this.#over();
+  }
+
+  /** To be called every second: has nothing moved for too long? */
+  checkIdle(nowMs: number): void {
+    if (this.#moved) {
+      this.#moved = false;
+      this.#lastMs = nowMs;
+      return;
+    }
+    const { idleMs } = this.#plan;
+    if (idleMs > 0 && nowMs - this.#lastMs >= idleMs) this.#late('timeout_idle');
+  }
+
+  // === The client's stream ===
+
+  /** Trailers. */
+  onHeaders(headers: readonly Header[]): void {
+    const fields = forwardedTrailers(headers, this.grpc);
+    if (fields.length > 0) this.#body.trailers(fields);
+  }
+
+  onData(chunk: Buffer): void {
+    this.#moved = true;
+    this.#body.data(chunk);
+  }
+
+  onEnd(): void {
+    if (this.#body.ended) return;
+    this.#moved = true;
+    this.#body.end();
+    if (this.#responseDone) this.#finish();
+  }
+
+  onReset(code: number, by: ResetBy): void {
+    if (this.#state === 'over') return;
+    // The codec: it broke a rule, or did not read what came.
+    if (by === 'local') return this.abandon(code === H2Code.INTERNAL_ERROR ? 'overloaded' : 'bad_request');
+    // It gave up when its time was up: that is as if we had, and speaks against the application as much.
+    const waitedMs = this.#owner.host.now() - this.#startedMs;
+    const outOfTime = this.#grpcMs > 0 && code === H2Code.CANCEL && waitedMs >= this.#grpcMs * PATIENCE;
+    if (!outOfTime || this.#outcome.status !== 0) return this.abandon('client_gone');
+    this.#plan.failed(this.#lateness('timeout_total'), false, this.#owner.host.now());
+    this.abandon('timeout_total');
+  }
+
+  onDrain(): void {
+    this.#moved = true;
+    this.#response.drained();
+  }
+
+  onSent(): void {
+    this.#responseSent = true;
+    if (this.#responseDone) this.#finish();
+  }
+
+  // === The connection to the application ===
+
+  connected(connection: H2Upstream): void {
+    if (this.#state === 'connecting') this.#send(connection, this.#owner.host.now());
+  }
+
+  unconnected(refusal: HttpRefusal): void {
+    if (this.#state === 'connecting') this.#failed(refusal, true);
+  }
+
+  // === The response ===
+
+  moved(): void {
+    this.#moved = true;
+  }
+
+  wanted(status: number, grpcStatus: number, marked: boolean): boolean {
+    const plan = this.#plan;
+    if (plan.responded(status, grpcStatus, marked, this.#owner.host.now()) === 'retry') return false;
+    this.#perTry?.cancel();
+    this.#body.settle();
+    this.#state = 'responding';
+    this.#outcome.status = status;
+    this.#outcome.grpcStatus = grpcStatus;
+    return true;
+  }
+
+  unwanted(): void {
+    this.#dropAttempt();
+    this.#again(this.#owner.host.now());
+  }
+
+  trailed(grpcStatus: number): void {
+    this.#outcome.grpcStatus = grpcStatus;
+  }
+
+  finished(sent: boolean): void {
+    this.#responseDone = true;
+    if (sent) this.#responseSent = true;
+    this.#finish();
+  }
+
+  requestDrained(): void {
+    this.#body.drained();
+  }
+
+  requestSent(): void {
+    if (this.#responseDone) this.#finish();
+  }
+
+  broken(code: number, by: ResetBy): void {
+    const connection = this.#connection as H2Upstream;
+    if (this.#responseDone) {
+      // All was said; the rest of the request is not wanted (RFC 9113 §8.1).
+      this.#dropAttempt();
+      if (this.#responseSent) this.#finish();
+      return;
+    }
+    const refusal = connection.refusalOf(code, by);
+    const refused = by === 'peer' && code === H2Code.REFUSED_STREAM;
+    this.#failed(
+      refusal,
+      refused || (by === 'connection' && this.#crossed(connection)),
+      clientCodeOf(code, by),
+    );
+  }
+
+  /** The application closed a connection just when it was used again, as it may at any time. */
+  #crossed(connection: H2Upstream): boolean {
+    const atOnce = this.#owner.host.now() - this.#sentMs < CROSSED_MS;
+    return atOnce && connection.heard === this.#heard && IDEMPOTENT.has(this.#request.method);
+  }
+
+  async #later(verdict: Promise<Verdict>): Promise<void> {
+    let said: Verdict;
+    try {
+      said = await verdict;
+    } catch (error) {
+      said = HttpRefusal.of(error);
+    }
+    if (this.#state === 'planning') this.#follow(said, this.#owner.host.now());
+  }
+
+  #follow(verdict: Verdict, nowMs: number): void {
+    if (verdict !== 'forward') return this.#answer(verdict);
+    let { totalMs } = this.#plan;
+    if (this.#request.grpcTimeout !== undefined) {
+      this.#grpcMs = grpcTimeoutMs(this.#request.grpcTimeout);
+      if (this.#grpcMs > 0 && (totalMs === 0 || this.#grpcMs < totalMs)) totalMs = coarseMs(this.#grpcMs);
+    }
+    if (totalMs > 0) {
+      this.#total = new Deadline(() => this.#late('timeout_total'));
+      this.#owner.host.deadlines.set(this.#total, totalMs, nowMs);
+    }
+    this.#try(nowMs);
+  }
+
+  #try(nowMs: number): void {
+    const plan = this.#plan;
+    const { host } = this.#owner;
+    const upstream = plan.next(nowMs);
+    if (upstream instanceof HttpRefusal) return this.#answer(upstream);
+    this.#upstream = upstream;
+    if (plan.perTryMs > 0) {
+      this.#perTry ??= new Deadline(() => this.#late('timeout_try'));
+      host.deadlines.set(this.#perTry, plan.perTryMs, nowMs);
+    }
+    upstream.h2 ??= poolOf(upstream, host.limits);
+    const ready = upstream.h2.take();
+    if (ready !== undefined) return this.#send(ready, nowMs);
+    this.#state = 'connecting';
+    const refusal = upstream.h2.wait(this);
+    if (refusal !== undefined) this.#failed(refusal, true);
+  }
+
+  #send(connection: H2Upstream, nowMs: number): void {
+    const { empty } = this.#body;
+    let stream: H2Stream;
+    try {
+      stream = connection.open(forwardedRequest(this.#request, this.#plan), this.#response, empty);
+    } catch (error) {
+      return this.#failed(unsent(error as H2Error, this.#upstream as Upstream), false);
+    }
+    this.#state = 'waiting';
+    this.#connection = connection;
+    this.#stream = stream;
+    this.#sentMs = nowMs;
+    this.#heard = connection.heard;
+    this.#response.attach(stream, connection);
+    if (!empty) this.#body.attach(stream);
+  }
+
+  #late(reason: 'timeout_total' | 'timeout_try' | 'timeout_idle'): void {
+    if (this.#state === 'over') return;
+    const refusal = this.#lateness(reason);
+    if (reason === 'timeout_try') return this.#failed(refusal, false);
+    // A client that is slow to read, or goes on sending, is not the application's fault.
+    if (!this.#responseDone) this.#plan.failed(refusal, false, this.#owner.host.now());
+    this.#give(refusal, H2Code.CANCEL);
+  }
+
+  #lateness(reason: 'timeout_total' | 'timeout_try' | 'timeout_idle'): HttpRefusal {
+    return new HttpRefusal(reason, `${this.#upstream?.address ?? ''} did not answer in time`);
+  }
+
+  #failed(refusal: HttpRefusal, untouched: boolean, code: number = H2Code.INTERNAL_ERROR): void {
+    const nowMs = this.#owner.host.now();
+    const next = this.#plan.failed(refusal, untouched && this.#body.whole, nowMs);
+    if (this.#state === 'responding') return this.#give(refusal, code);
+    this.#dropAttempt();
+    if (next !== 'retry') this.#give(next, code);
+    else if (this.#body.whole) this.#again(nowMs);
+    else this.#give(refusal, code);
+  }
+
+  #again(nowMs: number): void {
+    const { backoffMs } = this.#plan;
+    this.#state = 'connecting';
+    this.#perTry?.cancel();
+    if (backoffMs <= 0) return this.#try(nowMs);
+    const { host } = this.#owner;
+    this.#wait = host.after(backoffMs, () => {
+      this.#wait = undefined;
+      this.#try(host.now());
+    });
+  }
+
+  /** Answers with the refusal if nothing was answered yet, else the client must see that something broke. */
+  #give(refusal: HttpRefusal, code: number): void {
+    this.#dropAttempt();
+    if (this.#state !== 'responding' && this.#state !== 'answered') return this.#answer(refusal);
+    this.#outcome.reason ||= refusal.reason;
+    this.#over();
+    this.#client.reset(code);
+  }
+
+  #answer(answer: HttpRefusal | Redirect): void {
+    if (answer instanceof HttpRefusal) this.#outcome.reason = answer.reason;
+    this.#state = 'answered';
+    this.#responseDone = true;
+    const reply = answerOn(this.#client, answer, this.grpc, this.#request.method);
+    this.#outcome.status = reply.status;
+    this.#outcome.grpcStatus = reply.grpcStatus;
+    if (reply.body === '') this.#responseSent = true;
+    this.#finish();
+  }
+
+  /** Ends it, if nothing is left to be sent or read. */
+  #finish(): void {
+    if (this.#state === 'over' || !this.#responseSent) return;
+    const stream = this.#stream;
+    if (stream !== undefined && !(this.#body.ended && stream.closed)) return;
+    this.#over();
+    // The rest of the request is wanted by nobody.
+    if (!this.#body.ended) this.#client.reset(H2Code.NO_ERROR);
+  }
+
+  /** What the application still says of this attempt is not heard. */
+  #dropAttempt(): void {
+    const stream = this.#stream;
+    this.#upstream?.h2?.leave(this);
+    if (stream === undefined) return;
+    this.#stream = undefined;
+    this.#response.detach();
+    this.#body.detach();
+    stream.reset(H2Code.CANCEL);
+    this.#upstream?.h2?.freed();
+  }
+
+  #over(): void {
+    this.#state = 'over';
+    this.#total?.cancel();
+    this.#perTry?.cancel();
+    this.#wait?.cancel();
+    const outcome = this.#outcome;
+    outcome.requestBytes = this.#body.bytes;
+    outcome.responseBytes = this.#response.bytes;
+    this.#plan.end(outcome, this.#owner.host.now());
+    this.#upstream?.h2?.freed();
+    this.#owner.over(this);
+  }
+}
+
+/** As long as an application's word that it closes may be under way. */
+const CROSSED_MS = 1_000;
+/** Share of its time after which a client that cancels has waited for nothing. */
+const PATIENCE = 0.9;
+
+function poolOf(upstream: Upstream, limits: HttpLimits): H2Pool {
+  return new H2Pool(upstream, limits.streamsPerUpstream, {
+    openMs: limits.headMs,
+    idleMs: limits.upstreamIdleMs,
+    lingerMs: limits.lingerMs,
+  });
+}
+
+/** The connection can't take the request. */
+function unsent(error: H2Error, { address }: Upstream): HttpRefusal {
+  return error.h2Code === H2Code.REFUSED_STREAM
+    ? new HttpRefusal('upstream_reset', `${address}: ${error.message}`)
+    : new HttpRefusal('bad_request', `${address}: ${error.message}`, undefined, 431);
+}
+
+/** What a client is told of a stream that broke after the response's head: never that nothing was done. */
+function clientCodeOf(code: number, by: ResetBy): number {
+  const passed = code === H2Code.CANCEL || code === H2Code.ENHANCE_YOUR_CALM || code === H2Code.NO_ERROR;
+  return by === 'peer' && passed ? code : H2Code.INTERNAL_ERROR;
+}

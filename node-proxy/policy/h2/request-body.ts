@@ -1,0 +1,122 @@
+/**
+ * A request's body on its way from the client's stream to the application's, and kept for another attempt. The client
+ * may send more only when the application has taken what came: credit is given back when a piece was passed on.
+ *
+ * Small bodies are kept whatever the route says: what an application refuses unseen (GOAWAY, REFUSED_STREAM) is to be
+ * sent again without anybody noticing.
+ */
+
+import type { H2Stream, Header } from '../../http2/index.ts';
+import type { Plan } from '../exchange/plan.ts';
+import { owned, type Wire } from '../wire/wire.ts';
+import { lasting } from './transport.ts';
+
+const KEPT_ANYWAY_BYTES = 64 * 1024;
+
+export class RequestBody {
+  bytes = 0;
+  /** The client has said its last byte. */
+  ended = false;
+  /** Nothing was given up of what has come so far: another attempt can send it. */
+  whole = true;
+  readonly #client: H2Stream;
+  readonly #wire: Wire;
+  readonly #plan: Pick<Plan, 'keepBytes' | 'tooLarge'>;
+  #trailers: readonly Header[] | undefined;
+  #upstream: H2Stream | undefined;
+  #kept: Buffer[] | undefined;
+  #keptBytes = 0;
+  /** Another attempt may still be made. */
+  #keeping = true;
+  /** Bytes whose credit is held back. */
+  #owed = 0;
+
+  constructor(client: H2Stream, wire: Wire, plan: Pick<Plan, 'keepBytes' | 'tooLarge'>) {
+    this.#client = client;
+    this.#wire = wire;
+    this.#plan = plan;
+  }
+
+  /** There is none. */
+  get empty(): boolean {
+    return this.ended && this.bytes === 0 && this.#trailers === undefined;
+  }
+
+  data(chunk: Buffer): void {
+    const { length } = chunk;
+    const upstream = this.#upstream;
+    this.bytes += length;
+    if (this.#keeping || upstream === undefined) this.#keep(chunk);
+    if (upstream === undefined || !upstream.write(lasting(this.#wire, chunk))) {
+      this.#owed += length;
+      return;
+    }
+    this.#client.consumed(length + this.#owed);
+    this.#owed = 0;
+  }
+
+  /** Instead of {@link RequestBody.end}: fields after the last byte. */
+  trailers(fields: readonly Header[]): void {
+    this.#trailers = fields;
+  }
+
+  end(): void {
+    this.ended = true;
+    if (this.#upstream !== undefined) this.#finish(this.#upstream);
+  }
+
+  /** A stream to the application takes it from the beginning. */
+  attach(upstream: H2Stream): void {
+    this.#upstream = upstream;
+    let more = true;
+    if (this.#kept !== undefined) {
+      for (const chunk of this.#kept) {
+        more = upstream.write(chunk);
+        // It was given up on the way.
+        if (this.#upstream !== upstream) return;
+      }
+    }
+    this.#limit();
+    if (more) this.drained();
+    if (this.ended) this.#finish(upstream);
+  }
+
+  /** The attempt is over. */
+  detach(): void {
+    this.#upstream = undefined;
+  }
+
+  /** No further attempt will be made. */
+  settle(): void {
+    this.#keeping = false;
+    this.#kept = undefined;
+    this.whole = this.bytes === 0;
+  }
+
+  /** The application takes bytes again. */
+  drained(): void {
+    if (this.#owed === 0) return;
+    const bytes = this.#owed;
+    this.#owed = 0;
+    this.#client.consumed(bytes);
+  }
+
+  #finish(upstream: H2Stream): void {
+    if (this.#trailers !== undefined) upstream.trailers(this.#trailers);
+    else upstream.end();
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#kept ??= [];
+    this.#kept.push(owned(this.#wire, chunk));
+    this.#keptBytes += chunk.length;
+    // Until it is on its way it is needed anyway, and bounded by the client's window.
+    if (this.#upstream !== undefined) this.#limit();
+  }
+
+  #limit(): void {
+    const { keepBytes } = this.#plan;
+    if (keepBytes >= 0 && this.#keptBytes > keepBytes) this.#plan.tooLarge();
+    if (!this.#keeping || this.#keptBytes > Math.max(keepBytes, KEPT_ANYWAY_BYTES)) this.settle();
+  }
+}
