@@ -13,7 +13,9 @@ import { type Column, renderTable } from '../../deploy/demo/show/table.ts';
 /** For the Node.js of the proxies. */
 export const PROFILED = ['--perf-basic-prof'];
 const SAMPLES_PER_SECOND = 997;
+/** Shown of what we can change, and of the kernel. */
 const FUNCTIONS = 25;
+const KERNEL_FUNCTIONS = 8;
 
 export function hasPerf(): boolean {
   return spawnSync('perf', ['--version']).status === 0;
@@ -80,7 +82,7 @@ function nameOf(symbol: string): string {
   return symbol
     .replace(/^\[.\] /, '')
     .replace(/^(JS|LazyCompile|Function|Script|Builtin):[*'~+^]*/, '')
-    .replace(/(?:file:\/\/)?\/\S*\/(?=(?:node-proxy|namerd)\/)/, '');
+    .replace(/(?:file:\/\/)?\/\S*\/(?=(?:node-proxy|namerd|node_modules)\/)/, '');
 }
 
 export function renderProfile({ parts, functions }: Profile): string {
@@ -91,5 +93,9 @@ export function renderProfile({ parts, functions }: Profile): string {
     { title: 'function', cell: ({ name }) => name },
   ];
   const head = `${share('kernel')}, ${share('JavaScript')}, ${share('native code')}`;
-  return `${head}\n\n${renderTable(columns, functions.slice(0, FUNCTIONS))}`;
+  const shown = [
+    ...functions.filter(({ part }) => part !== 'kernel').slice(0, FUNCTIONS),
+    ...functions.filter(({ part }) => part === 'kernel').slice(0, KERNEL_FUNCTIONS),
+  ];
+  return `${head}\n\n${renderTable(columns, shown)}`;
 }

@@ -9,10 +9,12 @@ import type { Results } from './figures.ts';
 import { hasPerf, PROFILED, profile, readProfile, renderProfile } from './profile.ts';
 import { renderReport } from './report.ts';
 import { buildStage, type Stage } from './stage.ts';
-import { FULL, QUICK, Rounds, type Scale, workOf } from './work.ts';
+import { FULL, QUICK, Rounds, WARM_UP_MS, type Work, workOf } from './work.ts';
 
 /** A few connections per request under way, in each peer. */
 const MAX_CONNECTIONS = 2_000;
+/** Of load under each profile: some ten thousand samples on a busy proxy. */
+const PROFILED_MS = 10_000;
 
 export async function runL7(options: Options, say: (step: string) => void): Promise<void> {
   if (options.profile && !hasPerf())
@@ -37,7 +39,7 @@ export async function runL7(options: Options, say: (step: string) => void): Prom
       ...(options.quick ? ['Quick run: too short for figures to quote'] : []),
     ].join('\n');
     if (options.profile) {
-      process.stdout.write(`${setting}\n\n${await profiles(stage, rounds, options, scale, say)}\n`);
+      process.stdout.write(`${setting}\n\n${await profiles(stage, rounds, works, say)}\n`);
       return;
     }
     await rounds.warm();
@@ -57,18 +59,17 @@ export async function runL7(options: Options, say: (step: string) => void): Prom
 async function profiles(
   { contenders }: Stage,
   rounds: Rounds,
-  { only }: Options,
-  scale: Scale,
+  works: readonly Work[],
   say: (step: string) => void,
 ): Promise<string> {
   const parts: string[] = [];
-  const works = workOf(scale, only).filter(({ order }) => order.kind === 'requests');
   for (const contender of contenders.filter(({ name }) => name === 'mesh-near' || name === 'mesh-far'))
     for (const { protocol, order, id } of works) {
+      if (order.kind !== 'requests') continue;
       say(`profile: ${contender.name}: ${id}`);
-      const load = () => rounds.run(contender, protocol, id, { ...order, durationMs: 2 * scale.requestsMs });
-      await load();
-      const report = await profile(contender.pids(), load);
+      const load = (durationMs: number) => rounds.run(contender, protocol, id, { ...order, durationMs });
+      await load(WARM_UP_MS);
+      const report = await profile(contender.pids(), () => load(PROFILED_MS));
       parts.push(`${contender.name}, ${id}: ${renderProfile(readProfile(report))}`);
     }
   return parts.join('\n\n');

@@ -35,7 +35,7 @@ export const FULL: Scale = {
 export const QUICK: Scale = { ...FULL, requestsMs: 800, pacedMs: 2_000, rates: [1_000] };
 
 /** Work of each contender before anything counts. */
-const WARM_UP_MS = 4_000;
+export const WARM_UP_MS = 4_000;
 /** HTTP/1.1 requests travel on this many connections, one at a time on each. */
 const HTTP_CONNECTIONS = 16;
 /** Calls under way on the one connection of the closed loop. */
