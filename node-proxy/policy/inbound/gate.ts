@@ -50,13 +50,14 @@ export class Gate {
   /** What the policies are asked about; a refusal where a request could be read in more than one way. */
   facts(view: RequestView): RequestFacts | HttpRefusal {
     const { authorizer } = this.pod;
-    const path = normalPath(view.path);
-    if (path === undefined && authorizer.paths)
+    if (!authorizer.http) return NOTHING_ASKED;
+    const path = authorizer.paths ? normalPath(view.path) : '';
+    if (path === undefined)
       return new HttpRefusal('bad_request', 'the path can be read in more than one way');
     const host = normalHost(view.authority);
     if (host === undefined)
       return new HttpRefusal('bad_request', 'the host can be read in more than one way');
-    return new Facts(view, path ?? '', host);
+    return new Facts(view, path, host);
   }
 
   judge(facts: RequestFacts): Decision {
@@ -116,6 +117,9 @@ export class Gate {
     };
   }
 }
+
+/** No policy of the pod asks about requests. */
+const NOTHING_ASKED: RequestFacts = { method: '', path: '', host: '', header: () => undefined };
 
 class Facts implements RequestFacts {
   readonly path: string;

@@ -1,6 +1,7 @@
 /** A request on its server's node: judged, limited, and given to the application. */
 
 import type { Authorizer, Decision, RequestFacts } from '../../authorize/index.ts';
+import { showTrace, traceOf } from '../../observe/requests/trace.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
 import type { HttpVersion } from '../flow.ts';
 import { HttpRefusal } from '../reply/index.ts';
@@ -62,7 +63,7 @@ export class InboundPlan implements Plan {
     if (!gate.takesPlaintext)
       return new HttpRefusal('policy', `${gate.pod.who.workload} takes only mesh traffic`);
     if (!decision.allowed)
-      return new HttpRefusal('policy', `${decision.rule} refuses ${view.method} ${facts.path}`);
+      return new HttpRefusal('policy', `${decision.rule} refuses ${view.method} ${withoutQuery(view.path)}`);
     if (!gate.enter())
       return new HttpRefusal('overloaded', `${gate.pod.who.workload} has as many requests as it takes`);
     this.#entered = true;
@@ -133,9 +134,15 @@ export class InboundPlan implements Plan {
       boundId: '',
       userAgent: view.header('user-agent') ?? '',
       requestId: view.header('x-request-id') ?? '',
-      traceparent: view.header('traceparent') ?? '',
+      traceparent: showTrace(traceOf(name => view.header(name))),
       rule: this.#decision?.rule ?? '',
       audits: this.#decision?.audits ?? [],
     });
   }
+}
+
+/** Queries may hold secrets, and a refusal is logged. */
+function withoutQuery(path: string): string {
+  const query = path.indexOf('?');
+  return query < 0 ? path : path.slice(0, query);
 }

@@ -4,10 +4,7 @@
  */
 
 import {
-  backoffMs,
-  classify,
   hashText,
-  isFailure,
   type LoadedEndpoint,
   type NameClient,
   type RequestBranch,
@@ -22,10 +19,9 @@ import type { OutboundClient } from './client.ts';
 import { asLines, contextFields, type Field, requestedDtab, sentDeadlineMs } from './linkerd-context.ts';
 import type { PodUpstream } from './pod-upstreams.ts';
 import { entryOf, labelsOf } from './record.ts';
+import { Retries } from './retries.ts';
 import type { CompiledRoutes } from './service.ts';
 
-/** Connections that may fail before a request is given up: none of them has seen it. */
-const CONNECT_ATTEMPTS = 3;
 const NO_FIELDS: readonly Field[] = [];
 
 export class OutboundPlan implements Plan {
@@ -39,7 +35,6 @@ export class OutboundPlan implements Plan {
   responseEdits: HeaderEdits | undefined;
   ownLines = '';
   ownFields: readonly Field[] = NO_FIELDS;
-  backoffMs = 0;
 
   readonly #client: OutboundClient;
   #view!: CarriedRequest;
@@ -60,12 +55,15 @@ export class OutboundPlan implements Plan {
   #underWay = false;
   #firstByteMs = 0;
   #attempts = 0;
-  #retriesLeft = 0;
-  #connectsLeft = 0;
-  #retried = false;
+  readonly #retries: Retries;
 
   constructor(client: OutboundClient) {
     this.#client = client;
+    this.#retries = new Retries(client.random);
+  }
+
+  get backoffMs(): number {
+    return this.#retries.backoffMs;
   }
 
   begin(view: CarriedRequest, version: HttpVersion, nowMs: number): Verdict | Promise<Verdict> {
@@ -137,12 +135,11 @@ export class OutboundPlan implements Plan {
 
   responded(status: number, grpcStatus: number, marked: boolean, nowMs: number): 'forward' | 'retry' {
     const took = nowMs - this.#attemptMs;
-    if (this.#retriesLeft > 0 && this.keepBytes >= 0 && this.#repeatable(status, grpcStatus, marked)) {
-      if (this.#mayRetry()) {
-        // A status that is only to be tried again (429, ABORTED) says nothing against the endpoint.
-        this.#attemptOver(this.#failure(status, grpcStatus) ? 'failure' : 'success', took, nowMs);
-        return 'retry';
-      }
+    const retries = this.#retries;
+    if (this.keepBytes >= 0 && retries.wanted(status, grpcStatus, marked) && retries.take()) {
+      // A status that is only to be tried again (429, ABORTED) says nothing against the endpoint.
+      this.#attemptOver(retries.isFailure(status, grpcStatus) ? 'failure' : 'success', took, nowMs);
+      return 'retry';
     }
     this.#firstByteMs = took;
     return 'forward';
@@ -163,24 +160,21 @@ export class OutboundPlan implements Plan {
       return refusal;
     }
     this.#attemptOver('failure', took, nowMs);
-    if (untouched && this.#connectsLeft > 0) {
-      this.#connectsLeft -= 1;
-      this.backoffMs = 0;
-      return 'retry';
-    }
+    const retries = this.#retries;
+    if (untouched && retries.anotherConnection()) return 'retry';
     const again =
       this.#firstByteMs === 0 &&
       this.keepBytes >= 0 &&
       reason !== 'timeout_total' &&
       reason !== 'timeout_idle' &&
-      this.#repeatable(0, -1, false) &&
-      this.#mayRetry();
+      retries.wanted(0, -1, false) &&
+      retries.take();
     return again ? 'retry' : refusal;
   }
 
   tooLarge(): void {
     this.keepBytes = -1;
-    if (this.#retriesLeft > 0) this.#client.service.counters.retriesTooLarge += 1;
+    if (this.#retries.left) this.#client.service.counters.retriesTooLarge += 1;
   }
 
   end(outcome: Outcome, nowMs: number): void {
@@ -189,18 +183,19 @@ export class OutboundPlan implements Plan {
     if (this.#underWay) {
       const took = this.#firstByteMs > 0 ? this.#firstByteMs : nowMs - this.#attemptMs;
       const gone = status === 0 && (reason === 'client_gone' || reason === '');
-      const bad = (reason !== '' && reason !== 'client_gone') || this.#failure(status, grpcStatus);
+      const bad = (reason !== '' && reason !== 'client_gone') || this.#retries.isFailure(status, grpcStatus);
       this.#attemptOver(gone ? 'ignored' : bad ? 'failure' : 'success', took, nowMs);
-      if (this.#retried && !bad) service.counters.retrySuccesses += 1;
+      if (this.#retries.retried && !bad) service.counters.retrySuccesses += 1;
     }
     const upstream = this.#upstream;
     const route = this.#match?.action.id ?? '';
-    if (upstream !== undefined)
-      upstream
-        .edge(service.service, route, this.#version)
-        .finished(status, grpcStatus, nowMs - this.#startedMs);
-    if (reason !== '' || upstream === undefined)
-      requests.refused(labelsOf(this.#client, upstream, route, this.#version), reason || 'client_gone');
+    const tookMs = nowMs - this.#startedMs;
+    const edge =
+      upstream === undefined
+        ? requests.edge(labelsOf(this.#client, upstream, route, this.#version))
+        : upstream.edge(service.service, route, this.#version);
+    edge.finished(status, grpcStatus, tookMs);
+    if (reason !== '') requests.refused(labelsOf(this.#client, upstream, route, this.#version), reason);
     const { log } = this.#client;
     if (log !== undefined)
       log(
@@ -209,7 +204,7 @@ export class OutboundPlan implements Plan {
           endpoint: upstream?.address ?? '',
           boundId: upstream?.client.id ?? '',
           firstByteMs: this.#firstByteMs,
-          durationMs: nowMs - this.#startedMs,
+          durationMs: tookMs,
           attempts: this.#attempts,
           name: this.#name,
         }),
@@ -235,14 +230,11 @@ export class OutboundPlan implements Plan {
     this.#attempts = 0;
     this.#underWay = false;
     this.#firstByteMs = 0;
-    this.#connectsLeft = CONNECT_ATTEMPTS - 1;
-    this.#retried = false;
-    this.backoffMs = 0;
     this.keepBytes = -1;
     this.#client.refresh();
-    const { timeouts, retries } = this.#client.service.settings;
-    this.idleMs = timeouts.idleMs;
-    this.#retriesLeft = retries.attempts;
+    const { service } = this.#client;
+    this.idleMs = service.settings.timeouts.idleMs;
+    this.#retries.begin(service);
   }
 
   /** Who may, says where the request goes; from anybody else it is only counted, and nobody sees it. */
@@ -299,7 +291,6 @@ export class OutboundPlan implements Plan {
 
   #settle(totalMs: number, perTryMs: number): void {
     const action = this.#match?.action;
-    const { retries } = this.#client.service.settings;
     this.totalMs = action?.requestMs ?? totalMs;
     this.perTryMs = action?.backendRequestMs ?? perTryMs;
     const epochMs = this.#client.wallNow();
@@ -307,13 +298,7 @@ export class OutboundPlan implements Plan {
     // Advisory in Linkerd; a caller that has given up gains nothing from our going on.
     if (sent !== undefined && (this.totalMs === 0 || sent - epochMs < this.totalMs))
       this.totalMs = Math.max(Math.ceil(sent - epochMs), 1);
-    if (action?.retry !== undefined) this.#retriesLeft = action.retry.attempts;
-    const repeatable =
-      this.#retriesLeft > 0 &&
-      (action?.retry !== undefined ||
-        (this.#version === 'grpc' && retries.grpcCodes.length > 0) ||
-        classify(retries.classifier, [], this.#method, 503, -1) === 'retryable');
-    this.keepBytes = repeatable ? retries.bodyBytes : -1;
+    this.keepBytes = this.#retries.settle(action?.retry, this.#method, this.#version);
     this.#context = contextFields(
       this.#view,
       this.#dtab,
@@ -355,40 +340,6 @@ export class OutboundPlan implements Plan {
       this.#hash = text === undefined ? -1 : hashText(text);
     }
     return 'forward';
-  }
-
-  /** May this outcome be tried again, budget aside? */
-  #repeatable(status: number, grpcStatus: number, marked: boolean): boolean {
-    const retry = this.#match?.action.retry;
-    const { classifier, grpcCodes } = this.#client.service.settings.retries;
-    // A route's own retry takes the classifier's place; without a response there is no code to compare.
-    if (retry !== undefined) return status === 0 || retry.codes.includes(status);
-    return classify(classifier, grpcCodes, this.#method, status, grpcStatus, marked) === 'retryable';
-  }
-
-  #failure(status: number, grpcStatus: number): boolean {
-    return isFailure(this.#client.service.settings.retries.classifier, status, grpcStatus);
-  }
-
-  #mayRetry(): boolean {
-    const { service, random } = this.#client;
-    if (this.#retriesLeft === 0) {
-      service.counters.retriesOverLimit += 1;
-      return false;
-    }
-    if (!service.budget.withdraw()) {
-      service.counters.retriesOverBudget += 1;
-      return false;
-    }
-    this.#retriesLeft -= 1;
-    this.#retried = true;
-    service.counters.retries += 1;
-    const retry = this.#match?.action.retry;
-    this.backoffMs =
-      retry === undefined
-        ? backoffMs(service.settings.retries.backoff, this.backoffMs, random)
-        : retry.backoffMs;
-    return true;
   }
 
   #attemptOver(outcome: 'success' | 'failure' | 'ignored', tookMs: number, nowMs: number): void {

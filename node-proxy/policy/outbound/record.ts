@@ -1,5 +1,6 @@
 /** What is said of a request on its client's node: labels of its counters, its line in the access log. */
 
+import { showTrace, traceOf } from '../../observe/requests/trace.ts';
 import type { Outcome } from '../exchange/plan.ts';
 import type { HttpVersion, RequestEntry, RequestLabels } from '../flow.ts';
 import type { CarriedRequest } from '../view.ts';
@@ -48,7 +49,7 @@ export function entryOf(
     ...facts,
     userAgent: view.header('user-agent') ?? '',
     requestId: view.header('x-request-id') ?? '',
-    traceparent: view.header('traceparent') ?? '',
+    traceparent: showTrace(traceOf(name => view.header(name))),
     rule: '',
     audits: [],
   };
