@@ -86,6 +86,7 @@ export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const CLONE_NEWNET = 0x40000000;
 export const NS_GET_NSTYPE = 0xb703;
+export const F_GETFD = 1;
 export const F_DUPFD_CLOEXEC = 1030;
 export const EBADF = 9;
 export const ENOENT = 2;

@@ -2,12 +2,12 @@
  * A tunnel worker's side of handing connections over. A descriptor crosses as a number in a message on a port between
  * the two threads; the main thread only starts the policy worker and makes the port, when it is first needed.
  *
- *   waiting (no port yet, or the worker died) ──post──► under way ──taken──► young ──KEPT_MS──► forgotten
- *      └── too many, too old, pod gone: reset and counted
+ *   waiting (no port yet, or the worker died) ──post──► under way ──taken──► the policy worker's
+ *      └── too many, too old, pod gone: reset            └── it died: waiting again, for its successor
  *
- * A number belongs to the policy worker once it made a socket of it, which a dying thread closes. Until then
- * nobody would: so the sender remembers for a while which socket each number was, and takes back what still is
- * that socket when the policy worker has died. Such a connection was not read from; the successor gets it.
+ * A dying thread closes what it has made a socket of, and nothing else. So the sender remembers which socket
+ * each number was: when the policy worker has died, a number that still is that socket is nobody's. If it was not
+ * taken, the successor gets it, unread as it is; if it was (and waited for its binding), it is reset.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -31,10 +31,6 @@ export interface Taken {
 const MAX_UNTAKEN = 4_096;
 /** A policy worker starts in a tenth of this. */
 const MAX_WAIT_MS = 5_000;
-/** Longer than a connection waits for its binding, which may be before its socket is made. */
-const KEPT_MS = 8_000;
-/** At very high rates the oldest are forgotten early. */
-const MAX_KEPT = 20_000;
 
 export interface HandOverOptions {
   policyWorkers: PolicyWorkers;
@@ -58,10 +54,11 @@ interface Handed {
 interface Line {
   port: MessagePort | undefined;
   waiting: Handed[];
-  /** Posted, oldest first; the first of them has the number `first`. */
+  /** Not taken yet, oldest first; the first of them has the number `first`. */
   posted: Handed[];
   first: number;
-  taken: number;
+  /** Inodes by the numbers that they had last: no more than the process has had open at once. */
+  taken: Map<number, number>;
 }
 
 export class HandOvers {
@@ -102,7 +99,9 @@ export class HandOvers {
     line.port?.close();
     line.port = port;
     port.on('message', ({ taken }: Taken) => {
-      line.taken = taken;
+      const done = line.posted.splice(0, taken - line.first + 1);
+      line.first += done.length;
+      for (const { fd, inode } of done) line.taken.set(fd, inode);
     });
     for (const handed of line.waiting.splice(0)) this.#post(line, port, handed);
   }
@@ -113,11 +112,11 @@ export class HandOvers {
     if (line === undefined) return;
     line.port?.close();
     line.port = undefined;
-    const back = line.posted.filter(({ fd, inode }) => isStill(fd, inode));
-    line.first += line.posted.length;
+    line.waiting.unshift(...line.posted.filter(({ fd, inode }) => isStill(fd, inode)));
     line.posted = [];
-    line.taken = line.first - 1;
-    line.waiting.unshift(...back);
+    line.first = 1;
+    for (const [fd, inode] of line.taken) if (isStill(fd, inode)) resetFd(fd);
+    line.taken.clear();
   }
 
   /** The pod has left: what waits for it is over. */
@@ -129,10 +128,8 @@ export class HandOvers {
   /** Gives up on what waits for too long. To be called every second. */
   sweep(): void {
     const nowMs = this.#options.now();
-    for (const line of this.#lines.values()) {
+    for (const line of this.#lines.values())
       this.#refuseWhere(line, 'no_policy_worker', ({ sinceMs }) => nowMs - sinceMs >= MAX_WAIT_MS);
-      forget(line, nowMs);
-    }
   }
 
   /** Ends what waits. */
@@ -147,7 +144,7 @@ export class HandOvers {
   #lineTo(worker: string): Line {
     let line = this.#lines.get(worker);
     if (line === undefined) {
-      line = { port: undefined, waiting: [], posted: [], first: 1, taken: 0 };
+      line = { port: undefined, waiting: [], posted: [], first: 1, taken: new Map() };
       this.#lines.set(worker, line);
       this.#options.need(worker);
     }
@@ -176,17 +173,6 @@ export class HandOvers {
   }
 }
 
-function untaken({ waiting, posted, first, taken }: Line): number {
-  return waiting.length + first + posted.length - 1 - taken;
-}
-
-/** What was taken long ago has a socket by now, or is closed. */
-function forget(line: Line, nowMs: number): void {
-  const { posted, first, taken } = line;
-  let old = Math.max(posted.length - MAX_KEPT, 0);
-  while (old < posted.length && nowMs - (posted[old] as Handed).sinceMs > KEPT_MS) old += 1;
-  old = Math.min(old, taken - first + 1);
-  if (old <= 0) return;
-  line.posted = posted.slice(old);
-  line.first += old;
+function untaken({ waiting, posted }: Line): number {
+  return waiting.length + posted.length;
 }
