@@ -22,6 +22,7 @@ import { mustAsk } from './mesh/http.ts';
 import { Mesh } from './mesh/mesh.ts';
 import type { Sample } from './mesh/metrics.ts';
 import { Couriers } from './traffic/couriers.ts';
+import type { HboneAnswer } from './traffic/hbone-caller.ts';
 
 /** On the private /run of the demo's corner: in memory, and gone with it. */
 const FOLDER = '/run/nodemesh-demo';
@@ -147,6 +148,12 @@ export class Stage {
   /** Talks to a WebSocket server from inside a pod. */
   converse(from: Running, url: string, messages: readonly string[]): Promise<string[]> {
     return this.#couriers.converse(from, url, messages);
+  }
+
+  /** Asks a pod through its HBONE port, from inside another pod and with a certificate in a file. */
+  async speakHbone({ pod }: Running, words: readonly string[]): Promise<HboneAnswer[]> {
+    const file = join(import.meta.dirname, 'traffic/hbone-caller.ts');
+    return JSON.parse(await pod.run([process.execPath, file, ...words])) as HboneAnswer[];
   }
 
   /** Tells a service's application how to behave from now on. */

@@ -1,15 +1,17 @@
 /** namerd as the demo runs it: files in, one process, killed and started again at will. */
 
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createPrivateKey, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { generateKey, issueCertificate } from '#trust';
 import { Child } from '../ground/child.ts';
 import { WIRE_IP } from '../ground/wire.ts';
 import { ask, mustAsk } from './http.ts';
 
 const PROJECT = dirname(dirname(dirname(import.meta.dirname)));
 const API = { host: WIRE_IP, port: 4180 };
+const MINUTE_MS = 60_000;
 export const TRUST_DOMAIN = 'demo.nodemesh';
 export const MESH_NAMESPACE = 'nodemesh-system';
 export const DTAB_NAMESPACE = 'default';
@@ -102,6 +104,20 @@ export class Namerd {
 
   async remove(...documents: readonly object[]): Promise<void> {
     await this.#namerctl('delete', documents);
+  }
+
+  /**
+   * A certificate of the mesh with its key and the roots, all as PEM, made with the authority's own key: for a peer
+   * that speaks the mesh's protocol without being part of it.
+   */
+  async certificate(uri: string): Promise<{ key: string; cert: string; ca: string }> {
+    const ca = readFileSync(this.rootsFile, 'utf8');
+    const privateKey = createPrivateKey(readFileSync(join(dirname(this.rootsFile), 'root.key')));
+    const { publicKey, privateKeyPem } = await generateKey();
+    const now = Date.now();
+    const validity = { notBefore: now - MINUTE_MS, notAfter: now + 10 * MINUTE_MS };
+    const cert = issueCertificate({ issuer: { certPem: ca, privateKey }, publicKey, uri, ...validity });
+    return { key: privateKeyPem, cert, ca };
   }
 
   /** Stores a document through the control API itself, which is faster than a command. Throws why it is refused. */

@@ -24,6 +24,9 @@ export interface Finding {
   holds: boolean;
 }
 
+/** Longer ones make a table that nobody can read. */
+const MAX_SEEN = 200;
+
 export class Findings {
   readonly list: Finding[] = [];
   readonly #scenario: number;
@@ -72,7 +75,12 @@ export class Findings {
   }
 
   thrown(error: unknown): void {
-    this.add('the scenario runs to its end', 'yes', messageOf(error).split('\n', 1)[0] ?? '', false);
+    this.add(
+      'the scenario runs to its end',
+      'yes',
+      (messageOf(error).split('\n', 1)[0] ?? '').slice(0, MAX_SEEN),
+      false,
+    );
   }
 }
 

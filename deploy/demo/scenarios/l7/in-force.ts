@@ -6,7 +6,7 @@ import { eventually, type Findings } from '../scenario.ts';
 import type { Document } from './documents.ts';
 
 /** A change reaches the proxies by a push; namerd compiles it before. */
-const IN_FORCE_MS = 2_000;
+const IN_FORCE_MS = 5_000;
 
 /**
  * Stores the documents, waits until `holds` shows that they act, and takes them away again in the end. They replace
@@ -22,9 +22,9 @@ export async function inForce(
   try {
     for (const document of documents) await namerd.store(document);
     const took = await eventually(holds, IN_FORCE_MS);
-    const names = documents.map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ');
+    const names = [...new Set(documents.map(({ kind }) => kind))].join(' and ');
     findings.add(
-      `in force: ${names}`,
+      `the ${names} act`,
       `≤ ${IN_FORCE_MS} ms`,
       took === undefined ? `not within ${IN_FORCE_MS} ms` : `${took.toFixed(0)} ms`,
       took !== undefined,

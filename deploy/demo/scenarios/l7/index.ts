@@ -6,6 +6,7 @@ import { scenario as routes } from './11-routes.ts';
 import { scenario as retries } from './12-retries.ts';
 import { scenario as breaker } from './13-breaker.ts';
 import { scenario as timeouts } from './14-timeouts.ts';
+import { scenario as authorization } from './15-authorization.ts';
 import { scenario as websocket } from './17-websocket.ts';
 import { scenario as override } from './18-override.ts';
 
@@ -15,6 +16,7 @@ export const L7_SCENARIOS: readonly Scenario[] = [
   retries,
   breaker,
   timeouts,
+  authorization,
   websocket,
   override,
 ];
