@@ -85,7 +85,7 @@ function clientOf(call: OutboundCall, service: Service, parts: OutboundParts): O
     upstreams: parts.upstreams(call),
     refresh: () => {
       const now = parts.resolver.known(destination);
-      if (now?.kind === 'service' && now.http !== undefined && now.name === service.name) service.update(now);
+      if (now?.kind === 'service' && now.name === service.name) service.update(now);
     },
   };
 }

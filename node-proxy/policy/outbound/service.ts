@@ -25,6 +25,9 @@ export interface ServiceTarget {
   http?: ServiceHttp;
 }
 
+/** The service does not ask for HTTP any more: connections that are carried as HTTP go on without routes. */
+const NOTHING_ASKED: ServiceHttp = { protocol: 'http', consumers: {}, settings: DEFAULT_SERVICE_SETTINGS };
+
 export interface CompiledRoutes {
   matcher: RouteMatcher;
   /** By action, as its backends are in order. */
@@ -94,8 +97,8 @@ export class Service {
       if (before !== undefined) clients.release(this.#own);
       this.#own = own;
     }
-    const http = target.http;
-    if (http === undefined || before?.http === http) return;
+    if (before !== undefined && before.http === target.http) return;
+    const http = target.http ?? NOTHING_ASKED;
     this.#configure(http.settings);
     this.#routes = http.routes === undefined ? undefined : this.#compile(http.routes, random);
     this.#consumers = new Map(
