@@ -18,7 +18,8 @@ import { RegistryFiles } from './mesh/registry-files.ts';
 /** Where Debian's package containernetworking-plugins puts its plugins. */
 const CNI_FOLDER = '/usr/lib/cni';
 const PROBE_TIMEOUT_MS = 10_000;
-const PROBE =
+const PROBE_CONNECT = 'exec 3<>/dev/tcp/$1/80';
+const PROBE_HTTP =
   'exec 3<>/dev/tcp/$1/80 && printf "GET /whoami HTTP/1.0\\r\\n\\r\\n" >&3 && read -r line <&3 && [[ $line == *" 200 "* ]]';
 /** Between "takes no new connections" and SIGTERM, as a preStop hook would wait. */
 const GRACE_MS = 1_000;
@@ -89,7 +90,7 @@ export class Cluster {
     const app = spec.program === undefined ? undefined : pod.start('app', spec.program, env);
     const running: Running = { spec, pod, app, counters, control };
     this.running.set(pod.id, running);
-    if (spec.serves) await app?.until('serving', () => this.probe(pod.id), PROBE_TIMEOUT_MS);
+    if (spec.serves !== undefined) await app?.until('serving', () => this.probe(pod.id), PROBE_TIMEOUT_MS);
     else if (app !== undefined) await app.until('up', async () => existsSync(counters));
     if (known) this.registry.set(spec, { ip: pod.ip, ready: true, terminating: false });
     await this.#syncVips();
@@ -116,9 +117,10 @@ export class Cluster {
 
   /** Asks the application how it is, from its node and as a kubelet would; false if there is no good answer. */
   async probe(id: string): Promise<boolean> {
-    const { pod } = this.get(id);
+    const { pod, spec } = this.get(id);
+    const ask = spec.serves === 'grpc' ? PROBE_CONNECT : PROBE_HTTP;
     try {
-      await pod.node.namespace.run(['bash', '-c', PROBE, 'probe', pod.ip], { timeoutMs: 1_000 });
+      await pod.node.namespace.run(['bash', '-c', ask, 'probe', pod.ip], { timeoutMs: 1_000 });
       return true;
     } catch {
       return false;

@@ -3,6 +3,8 @@
 import { join } from 'node:path';
 
 export const CALCULATOR = 'calculator';
+/** The calculator's twin. */
+export const GRPC_CALCULATOR = 'grpc-calculator';
 /** Its pods are created outside the mesh; they may be enrolled later. */
 export const VISITORS = 'visitors';
 /** Pods that the registry has never heard of. */
@@ -14,6 +16,8 @@ export interface ServiceSpec {
   vip: string;
   port: number;
   targetPort: number;
+  /** Says what is spoken there. */
+  portName: 'http' | 'grpc';
   selector: Readonly<Record<string, string>>;
 }
 
@@ -28,7 +32,7 @@ export interface WorkloadSpec {
   program?: readonly string[];
   env?: Readonly<Record<string, string>>;
   /** Listens on port 80. */
-  serves: boolean;
+  serves?: 'http' | 'grpc';
 }
 
 export function program(file: string, ...args: string[]): string[] {
@@ -43,6 +47,9 @@ export const SERVICES: readonly ServiceSpec[] = [
   service('percentage', 5, 5005),
   { ...service('division-v2', 6, 5002), selector: { app: 'division', version: 'v2' } },
   { ...service('addition-v2', 7, 5001), selector: { app: 'addition', version: 'v2' } },
+  grpcService('division', 2, 5002),
+  grpcService('multiplication', 3, 5003),
+  grpcService('percentage', 5, 5005),
 ];
 
 /** The calculator. Addition is on mathfanboy's node, the rest of what it calls is across the wire. */
@@ -53,11 +60,7 @@ export const WORKLOADS: readonly WorkloadSpec[] = [
   server('division', 2),
   // As in the original: the one that has no service account of its own.
   { ...server('subtraction', 2), serviceAccount: 'default' },
-  {
-    ...server('mathfanboy', 1),
-    program: program('mathfanboy.ts'),
-    serves: false,
-  },
+  { ...server('mathfanboy', 1), program: program('mathfanboy.ts'), serves: undefined },
 ];
 
 /** The second version of division, started by whoever needs it. */
@@ -74,9 +77,24 @@ export const ADDITION_V2: WorkloadSpec = {
   serviceAccount: 'addition-v2',
 };
 
+/** The same calculator by gRPC, as far as it is called: with several replicas of division. */
+export const GRPC_WORKLOADS: readonly WorkloadSpec[] = [
+  grpcServer('multiplication', 1),
+  grpcServer('percentage', 2),
+  grpcServer('division', 1),
+  grpcServer('division', 2, 2),
+  grpcServer('division', 2, 3),
+  {
+    ...grpcServer('mathfanboy', 1),
+    program: program('grpc/mathfanboy.ts'),
+    env: { OPERATIONS: 'division,multiplication,percentage' },
+    serves: undefined,
+  },
+];
+
 /** A pod without a program, for calls on order. */
 export function emptyPod(namespace: string, name: string, node: number): WorkloadSpec {
-  return { namespace, name, node, serviceAccount: name, labels: { app: name }, serves: false };
+  return { namespace, name, node, serviceAccount: name, labels: { app: name } };
 }
 
 /** One more replica of a calculator service. */
@@ -90,11 +108,33 @@ export function server(app: string, node: number, version = 'v1', index = 1): Wo
     labels: { app, version },
     program: arithmetic ? program('arithmetic.ts', app) : program('percentage.ts'),
     env: { VERSION: version, PORT: '80' },
-    serves: true,
+    serves: 'http',
   };
 }
 
 function service(name: string, index: number, port: number, more: Record<string, string> = {}): ServiceSpec {
   const selector = { app: name, ...more };
-  return { namespace: CALCULATOR, name, vip: `10.96.0.${index}`, port, targetPort: 80, selector };
+  return {
+    namespace: CALCULATOR,
+    name,
+    vip: `10.96.0.${index}`,
+    port,
+    targetPort: 80,
+    portName: 'http',
+    selector,
+  };
+}
+
+function grpcService(name: string, index: number, port: number): ServiceSpec {
+  const vip = `10.96.1.${index}`;
+  return { ...service(name, index, port), namespace: GRPC_CALCULATOR, vip, portName: 'grpc' };
+}
+
+function grpcServer(app: string, node: number, index = 1): WorkloadSpec {
+  return {
+    ...server(app, node, 'v1', index),
+    namespace: GRPC_CALCULATOR,
+    program: program('grpc/service.ts', app),
+    serves: 'grpc',
+  };
 }

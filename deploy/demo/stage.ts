@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Scope } from '#base/lifecycle.ts';
 import type { Behaviour } from './calculator/behaviour.ts';
 import type { Delivery, Order } from './calculator/courier.ts';
+import type { GrpcDelivery, GrpcOrder } from './calculator/grpc/trip.ts';
 import { Cluster, type Running } from './cluster.ts';
 import { layWire } from './ground/wire.ts';
 import {
@@ -143,6 +144,11 @@ export class Stage {
   /** Makes HTTP requests from inside a pod, over connections that are kept. */
   order(from: Running, order: Order): Promise<Delivery> {
     return this.#couriers.order(from, order);
+  }
+
+  /** Makes gRPC calls from inside a pod, over one channel. */
+  call(from: Running, order: GrpcOrder): Promise<GrpcDelivery> {
+    return this.#couriers.call(from, order);
   }
 
   /** Talks to a WebSocket server from inside a pod. */

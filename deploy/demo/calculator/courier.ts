@@ -5,6 +5,7 @@
 
 import { Agent, createServer, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { GrpcOrder } from './grpc/trip.ts';
 
 export interface Order {
   url: string;
@@ -184,8 +185,13 @@ function versionOf(answerer: string): string {
   return answerer.slice(answerer.indexOf('/') + 1);
 }
 
+interface Conversation {
+  url: string;
+  messages: string[];
+}
+
 /** Says each message to a WebSocket server and hears the answer, one after the other. */
-async function converse({ url, messages }: { url: string; messages: string[] }): Promise<string[]> {
+async function converse({ url, messages }: Conversation): Promise<string[]> {
   const socket = new WebSocket(url);
   const heard = (): Promise<string> =>
     new Promise((resolve, reject) => {
@@ -211,6 +217,13 @@ async function converse({ url, messages }: { url: string; messages: string[] }):
   return answers;
 }
 
+async function carryOut(kind: string | undefined, order: unknown): Promise<unknown> {
+  if (kind === '/websocket') return converse(order as Conversation);
+  // Loaded by those only who need it.
+  if (kind === '/grpc') return (await import('./grpc/trip.ts')).carryOut(order as GrpcOrder);
+  return new Trip(order as Order).run();
+}
+
 createServer((incoming, response) => {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -221,7 +234,7 @@ createServer((incoming, response) => {
   incoming.on('end', async () => {
     try {
       const order = JSON.parse(Buffer.concat(chunks).toString());
-      const result = incoming.url === '/websocket' ? await converse(order) : await new Trip(order).run();
+      const result = await carryOut(incoming.url, order);
       response.end(JSON.stringify(result));
     } catch (error) {
       response.writeHead(500).end(String(error));

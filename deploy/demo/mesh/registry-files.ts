@@ -75,11 +75,11 @@ function fileOf({ namespace, name }: WorkloadSpec): string {
   return `workload.${namespace}.${name}`;
 }
 
-function document({ name, namespace, vip, port, targetPort, selector }: ServiceSpec): unknown {
+function document({ name, namespace, vip, port, targetPort, portName, selector }: ServiceSpec): unknown {
   return {
     apiVersion: 'nodemesh.io/v1alpha1',
     kind: 'Service',
     metadata: { name, namespace },
-    spec: { addresses: [vip], ports: [{ name: 'http', port, targetPort }], selector },
+    spec: { addresses: [vip], ports: [{ name: portName, port, targetPort }], selector },
   };
 }

@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Delivery, Order } from '../calculator/courier.ts';
+import type { GrpcDelivery, GrpcOrder } from '../calculator/grpc/trip.ts';
 import type { Running } from '../cluster.ts';
 import { program } from '../inventory.ts';
 import { mustAsk } from '../mesh/http.ts';
@@ -26,6 +27,10 @@ export class Couriers {
   /** What a WebSocket server answers to the messages, and how it closes. */
   converse(from: Running, url: string, messages: readonly string[]): Promise<string[]> {
     return this.#send<string[]>(from, '/websocket', { url, messages });
+  }
+
+  call(from: Running, order: GrpcOrder): Promise<GrpcDelivery> {
+    return this.#send<GrpcDelivery>(from, '/grpc', order);
   }
 
   async #send<Result>(from: Running, path: string, body: object): Promise<Result> {

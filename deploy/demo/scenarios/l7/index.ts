@@ -7,6 +7,7 @@ import { scenario as retries } from './12-retries.ts';
 import { scenario as breaker } from './13-breaker.ts';
 import { scenario as timeouts } from './14-timeouts.ts';
 import { scenario as authorization } from './15-authorization.ts';
+import { scenario as grpc } from './16-grpc.ts';
 import { scenario as websocket } from './17-websocket.ts';
 import { scenario as override } from './18-override.ts';
 
@@ -17,6 +18,7 @@ export const L7_SCENARIOS: readonly Scenario[] = [
   breaker,
   timeouts,
   authorization,
+  grpc,
   websocket,
   override,
 ];
