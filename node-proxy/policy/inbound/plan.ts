@@ -1,10 +1,10 @@
 /** A request on its server's node: judged, limited, and given to the application. */
 
 import type { Authorizer, Decision, RequestFacts } from '../../authorize/index.ts';
-import { showTrace, traceOf } from '../../observe/requests/trace.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
 import type { HttpVersion } from '../flow.ts';
 import { HttpRefusal } from '../reply/index.ts';
+import { showTrace, traceOf } from '../trace.ts';
 import type { CarriedRequest } from '../view.ts';
 import type { Gate } from './gate.ts';
 

@@ -1,8 +1,8 @@
 /** What is said of a request on its client's node: labels of its counters, its line in the access log. */
 
-import { showTrace, traceOf } from '../../observe/requests/trace.ts';
 import type { Outcome } from '../exchange/plan.ts';
 import type { HttpVersion, RequestEntry, RequestLabels } from '../flow.ts';
+import { showTrace, traceOf } from '../trace.ts';
 import type { CarriedRequest } from '../view.ts';
 import type { OutboundClient } from './client.ts';
 import type { PodUpstream } from './pod-upstreams.ts';

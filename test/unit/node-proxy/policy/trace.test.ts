@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readTraceparent, showTrace, traceOf } from '../../../../../node-proxy/observe/requests/trace.ts';
+import { readTraceparent, showTrace, traceOf } from '../../../../node-proxy/policy/trace.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
