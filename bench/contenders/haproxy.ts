@@ -35,9 +35,13 @@ export class Haproxy extends Sidecar {
   /** @param listeners haproxy `listen` sections. @param port of one of them, to see whether it is up. */
   constructor(pod: Pod, name: string, listeners: string, port: number, options: HaproxyOptions) {
     const file = join(options.folder, `${name}.cfg`);
-    writeFileSync(file, `${settings(options)}\n${listeners}\n`);
+    writeFileSync(file, haproxyConfig(listeners, options));
     super(pod, name, [...options.pin, 'haproxy', '-db', '-f', file], port);
   }
+}
+
+export function haproxyConfig(listeners: string, options: HaproxyOptions): string {
+  return `${settings(options)}\n${listeners}\n`;
 }
 
 /** Client to server as it is, one haproxy in between. */

@@ -109,5 +109,13 @@ async function readsHttp(client: Pod, vip: string): Promise<void> {
 function service(name: string, index: number): ServiceSpec {
   const selector = { app: name };
   const vip = `10.96.2.${index}`;
-  return { namespace: MESHED, name, vip, port: SERVICE_PORT, targetPort: APP_PORT, selector };
+  return {
+    namespace: MESHED,
+    name,
+    vip,
+    port: SERVICE_PORT,
+    portName: 'http',
+    targetPort: APP_PORT,
+    selector,
+  };
 }

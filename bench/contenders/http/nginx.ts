@@ -20,9 +20,14 @@ export class Nginx extends Sidecar {
     const folder = join(options.folder, name);
     mkdirSync(folder);
     const file = join(folder, 'nginx.conf');
-    writeFileSync(file, `${settings(options, folder)}\nhttp {\n${common(folder)}\n${http}\n}\n`);
+    writeFileSync(file, nginxConfig(http, folder, options));
     super(pod, name, [...options.pin, 'nginx', '-c', file], port);
   }
+}
+
+/** @param folder for what nginx writes. */
+export function nginxConfig(http: string, folder: string, options: HaproxyOptions): string {
+  return `${settings(options, folder)}\nhttp {\n${common(folder)}\n${http}\n}\n`;
 }
 
 /** One hop: routes and balances. */
