@@ -5,7 +5,7 @@
  */
 
 import type { RequestEntry } from '../../policy/flow.ts';
-import { readTraceparent, type TraceContext } from './trace.ts';
+import { readTraceparent, type TraceContext } from '../../policy/trace.ts';
 
 /** Longer texts are cut: a line has a size that the client can't choose. */
 const MAX_TEXT = 1_024;
