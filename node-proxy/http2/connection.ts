@@ -34,6 +34,11 @@ export interface H2Options {
   connectionWindow?: number;
   limits?: Partial<H2Limits>;
   /**
+   * Header lists of ours are sent as they are: each field was received over HTTP/2, or checked when it was made.
+   * Default: each is checked again.
+   */
+  trusted?: boolean;
+  /**
    * When small frames are flushed. Default: setImmediate, at the end of the turn, which gathers what all
    * sockets read in that turn brought.
    */
@@ -58,6 +63,7 @@ export class H2Connection {
       events: options.events,
       settings,
       limits,
+      trusted: options.trusted ?? false,
       connectionWindow: options.connectionWindow ?? CONNECTION_WINDOW_BYTES,
       schedule: options.schedule ?? (flush => void setImmediate(flush)),
       now: options.now ?? (() => performance.now()),
@@ -139,9 +145,7 @@ export class H2Connection {
     const session = this.#session;
     if (!this.canOpen) throw session.localError(this.#whyNot(), H2Code.REFUSED_STREAM);
     const list = 'bytes' in headers ? headers.headers : headers;
-    const bytes = list.reduce((sum, header) => sum + sizeOf(header), 0);
-    if (bytes > session.peer.maxHeaderListSize)
-      throw session.localError(`the peer takes no header list of ${bytes} bytes`);
+    this.#checkSize(list);
     const id = session.nextId;
     session.writeHeaders(id, headers, endStream);
     session.nextId = id + 2;
@@ -173,6 +177,15 @@ export class H2Connection {
   destroy(code?: number): void {
     if (code === undefined) this.#session.lose(undefined, true);
     else this.#session.fail(code, undefined);
+  }
+
+  #checkSize(headers: readonly Header[]): void {
+    const { peer } = this.#session;
+    if (peer.maxHeaderListSize === Number.POSITIVE_INFINITY) return;
+    let bytes = 0;
+    for (const header of headers) bytes += sizeOf(header);
+    if (bytes > peer.maxHeaderListSize)
+      throw this.#session.localError(`the peer takes no header list of ${bytes} bytes`);
   }
 
   #whyNot(): string {

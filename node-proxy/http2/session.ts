@@ -35,6 +35,7 @@ export interface SessionOptions {
   events: ConnectionEvents;
   settings: LocalSettings;
   limits: H2Limits;
+  trusted: boolean;
   connectionWindow: number;
   schedule: Schedule;
   now: () => number;
@@ -66,6 +67,7 @@ export class Session implements StreamOwner {
   /** Streams of the peer above this one are ignored: what our GOAWAY said. */
   lastAccepted = MAX_31_BIT;
   readonly #receive: ReceiveWindow;
+  readonly #trusted: boolean;
   readonly #resets = new Set<number>();
   /** Ids up to here have been dropped from `#resets`. */
   #resetsForgotten = 0;
@@ -80,6 +82,7 @@ export class Session implements StreamOwner {
     events,
     settings,
     limits,
+    trusted,
     connectionWindow,
     schedule,
     now,
@@ -88,6 +91,7 @@ export class Session implements StreamOwner {
     this.events = events;
     this.settings = settings;
     this.limits = limits;
+    this.#trusted = trusted;
     this.output = new Output(transport, schedule);
     this.sender = new Sender(this.output, limits, INITIAL_WINDOW_BYTES);
     this.floods = new Floods(limits, now);
@@ -100,7 +104,7 @@ export class Session implements StreamOwner {
   // ── frames of ours ──
 
   writeHeaders(streamId: number, headers: readonly Header[] | EncodedHeaders, endStream: boolean): void {
-    if (!('bytes' in headers)) {
+    if (!this.#trusted && !('bytes' in headers)) {
       const wrong = outgoingError(headers);
       if (wrong !== undefined) throw this.localError(`malformed ${wrong}`);
     }

@@ -9,28 +9,22 @@
  * deadlines. `grpc-timeout` is the total deadline where it is the shorter one; it is passed on as it came.
  */
 
-import {
-  H2Code,
-  type H2Error,
-  type H2Stream,
-  type Header,
-  type ResetBy,
-  type StreamEvents,
-} from '../../http2/index.ts';
+import { H2Code, type H2Stream, type Header, type ResetBy, type StreamEvents } from '../../http2/index.ts';
 import { Deadline, type Deadlines } from '../exchange/deadlines.ts';
-import type { Outcome, Plan, Redirect, Upstream, Verdict } from '../exchange/plan.ts';
+import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
 import type { HttpLimits } from '../limits.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { HeaderEdits } from '../view.ts';
 import type { Wire } from '../wire/wire.ts';
 import { answerOn } from './answer.ts';
-import { coarseMs, grpcTimeoutMs } from './grpc-timeout.ts';
-import { forwardedRequest, forwardedTrailers } from './header-lists.ts';
+import { Attempt } from './attempt.ts';
+import { coarseMs, grpcTimeoutMs } from './head/grpc-timeout.ts';
+import { forwardedRequest, forwardedTrailers } from './head/header-lists.ts';
+import type { H2RequestHead } from './head/request-head.ts';
 import { RequestBody } from './request-body.ts';
-import type { H2RequestHead } from './request-head.ts';
 import { H2Response, type ResponseOwner } from './response.ts';
-import type { H2Upstream } from './upstream-connection.ts';
-import { H2Pool, type Waiter } from './upstream-pool.ts';
+import { H2Upstream } from './upstream-connection.ts';
+import type { Waiter } from './upstream-pool.ts';
 
 export interface StreamHost {
   readonly deadlines: Deadlines;
@@ -60,17 +54,12 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   readonly #plan: Plan;
   readonly #body: RequestBody;
   readonly #response: H2Response;
+  readonly #attempt: Attempt;
   readonly #outcome: Outcome = { status: 0, grpcStatus: -1, requestBytes: 0, responseBytes: 0, reason: '' };
   #state: State = 'planning';
-  #upstream: Upstream | undefined;
-  #connection: H2Upstream | undefined;
-  #stream: H2Stream | undefined;
   #startedMs = 0;
   /** What the client has said that it waits; 0: nothing. */
   #grpcMs = 0;
-  /** When the attempt was sent, and what its connection had heard by then. */
-  #sentMs = 0;
-  #heard = 0;
   #responseSent = false;
   #responseDone = false;
   #moved = false;
@@ -87,6 +76,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     this.#plan = plan;
     this.#body = new RequestBody(client, owner.wire, plan);
     this.#response = new H2Response(client, this);
+    this.#attempt = new Attempt(this, this.#body, this.#response);
   }
 
   get responseEdits(): HeaderEdits | undefined {
@@ -107,7 +97,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   abandon(reason: string): void {
     if (this.#state === 'over') return;
     if (!this.#responseSent) this.#outcome.reason ||= reason;
-    this.#dropAttempt();
+    this.#attempt.drop();
     this.#over();
   }
 
@@ -192,7 +182,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   }
 
   unwanted(): void {
-    this.#dropAttempt();
+    this.#attempt.drop();
     this.#again(this.#owner.host.now());
   }
 
@@ -215,26 +205,15 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   }
 
   broken(code: number, by: ResetBy): void {
-    const connection = this.#connection as H2Upstream;
+    const attempt = this.#attempt;
     if (this.#responseDone) {
       // All was said; the rest of the request is not wanted (RFC 9113 §8.1).
-      this.#dropAttempt();
-      if (this.#responseSent) this.#finish();
-      return;
+      attempt.drop();
+      return this.#finish();
     }
-    const refusal = connection.refusalOf(code, by);
-    const refused = by === 'peer' && code === H2Code.REFUSED_STREAM;
-    this.#failed(
-      refusal,
-      refused || (by === 'connection' && this.#crossed(connection)),
-      clientCodeOf(code, by),
-    );
-  }
-
-  /** The application closed a connection just when it was used again, as it may at any time. */
-  #crossed(connection: H2Upstream): boolean {
-    const atOnce = this.#owner.host.now() - this.#sentMs < CROSSED_MS;
-    return atOnce && connection.heard === this.#heard && IDEMPOTENT.has(this.#request.method);
+    const repeatable = IDEMPOTENT.has(this.#request.method);
+    const untouched = attempt.untouched(code, by, repeatable, this.#owner.host.now());
+    this.#failed(attempt.refusal(code, by), untouched, clientCodeOf(code, by));
   }
 
   async #later(verdict: Promise<Verdict>): Promise<void> {
@@ -266,34 +245,20 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     const { host } = this.#owner;
     const upstream = plan.next(nowMs);
     if (upstream instanceof HttpRefusal) return this.#answer(upstream);
-    this.#upstream = upstream;
     if (plan.perTryMs > 0) {
       this.#perTry ??= new Deadline(() => this.#late('timeout_try'));
       host.deadlines.set(this.#perTry, plan.perTryMs, nowMs);
     }
-    upstream.h2 ??= poolOf(upstream, host.limits);
-    const ready = upstream.h2.take();
-    if (ready !== undefined) return this.#send(ready, nowMs);
+    const place = this.#attempt.begin(upstream, host.limits);
+    if (place instanceof H2Upstream) return this.#send(place, nowMs);
     this.#state = 'connecting';
-    const refusal = upstream.h2.wait(this);
-    if (refusal !== undefined) this.#failed(refusal, true);
+    if (place !== undefined) this.#failed(place, true);
   }
 
   #send(connection: H2Upstream, nowMs: number): void {
-    const { empty } = this.#body;
-    let stream: H2Stream;
-    try {
-      stream = connection.open(forwardedRequest(this.#request, this.#plan), this.#response, empty);
-    } catch (error) {
-      return this.#failed(unsent(error as H2Error, this.#upstream as Upstream), false);
-    }
     this.#state = 'waiting';
-    this.#connection = connection;
-    this.#stream = stream;
-    this.#sentMs = nowMs;
-    this.#heard = connection.heard;
-    this.#response.attach(stream, connection);
-    if (!empty) this.#body.attach(stream);
+    const refusal = this.#attempt.send(connection, forwardedRequest(this.#request, this.#plan), nowMs);
+    if (refusal !== undefined) this.#failed(refusal, refusal.reason === 'upstream_reset');
   }
 
   #late(reason: 'timeout_total' | 'timeout_try' | 'timeout_idle'): void {
@@ -306,14 +271,14 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   }
 
   #lateness(reason: 'timeout_total' | 'timeout_try' | 'timeout_idle'): HttpRefusal {
-    return new HttpRefusal(reason, `${this.#upstream?.address ?? ''} did not answer in time`);
+    return new HttpRefusal(reason, `${this.#attempt.address} did not answer in time`);
   }
 
   #failed(refusal: HttpRefusal, untouched: boolean, code: number = H2Code.INTERNAL_ERROR): void {
     const nowMs = this.#owner.host.now();
     const next = this.#plan.failed(refusal, untouched && this.#body.whole, nowMs);
     if (this.#state === 'responding') return this.#give(refusal, code);
-    this.#dropAttempt();
+    this.#attempt.drop();
     if (next !== 'retry') this.#give(next, code);
     else if (this.#body.whole) this.#again(nowMs);
     else this.#give(refusal, code);
@@ -333,7 +298,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
 
   /** Answers with the refusal if nothing was answered yet, else the client must see that something broke. */
   #give(refusal: HttpRefusal, code: number): void {
-    this.#dropAttempt();
+    this.#attempt.drop();
     if (this.#state !== 'responding' && this.#state !== 'answered') return this.#answer(refusal);
     this.#outcome.reason ||= refusal.reason;
     this.#over();
@@ -342,6 +307,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
 
   #answer(answer: HttpRefusal | Redirect): void {
     if (answer instanceof HttpRefusal) this.#outcome.reason = answer.reason;
+    this.#perTry?.cancel();
     this.#state = 'answered';
     this.#responseDone = true;
     const reply = answerOn(this.#client, answer, this.grpc, this.#request.method);
@@ -354,23 +320,11 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   /** Ends it, if nothing is left to be sent or read. */
   #finish(): void {
     if (this.#state === 'over' || !this.#responseSent) return;
-    const stream = this.#stream;
-    if (stream !== undefined && !(this.#body.ended && stream.closed)) return;
+    const attempt = this.#attempt;
+    if (!attempt.dropped && !(this.#body.ended && attempt.closed)) return;
     this.#over();
     // The rest of the request is wanted by nobody.
     if (!this.#body.ended) this.#client.reset(H2Code.NO_ERROR);
-  }
-
-  /** What the application still says of this attempt is not heard. */
-  #dropAttempt(): void {
-    const stream = this.#stream;
-    this.#upstream?.h2?.leave(this);
-    if (stream === undefined) return;
-    this.#stream = undefined;
-    this.#response.detach();
-    this.#body.detach();
-    stream.reset(H2Code.CANCEL);
-    this.#upstream?.h2?.freed();
   }
 
   #over(): void {
@@ -382,30 +336,13 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     outcome.requestBytes = this.#body.bytes;
     outcome.responseBytes = this.#response.bytes;
     this.#plan.end(outcome, this.#owner.host.now());
-    this.#upstream?.h2?.freed();
+    this.#attempt.freed();
     this.#owner.over(this);
   }
 }
 
-/** As long as an application's word that it closes may be under way. */
-const CROSSED_MS = 1_000;
 /** Share of its time after which a client that cancels has waited for nothing. */
 const PATIENCE = 0.9;
-
-function poolOf(upstream: Upstream, limits: HttpLimits): H2Pool {
-  return new H2Pool(upstream, limits.streamsPerUpstream, {
-    openMs: limits.headMs,
-    idleMs: limits.upstreamIdleMs,
-    lingerMs: limits.lingerMs,
-  });
-}
-
-/** The connection can't take the request. */
-function unsent(error: H2Error, { address }: Upstream): HttpRefusal {
-  return error.h2Code === H2Code.REFUSED_STREAM
-    ? new HttpRefusal('upstream_reset', `${address}: ${error.message}`)
-    : new HttpRefusal('bad_request', `${address}: ${error.message}`, undefined, 431);
-}
 
 /** What a client is told of a stream that broke after the response's head: never that nothing was done. */
 function clientCodeOf(code: number, by: ResetBy): number {

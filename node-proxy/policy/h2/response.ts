@@ -6,9 +6,8 @@
 import type { H2Stream, Header, ResetBy, StreamEvents } from '../../http2/index.ts';
 import type { HeaderEdits } from '../view.ts';
 import type { Wire } from '../wire/wire.ts';
-import { forwardedResponse, forwardedTrailers } from './header-lists.ts';
+import { forwardedResponse, forwardedTrailers } from './head/header-lists.ts';
 import { lasting } from './transport.ts';
-import type { H2Upstream } from './upstream-connection.ts';
 
 export interface ResponseOwner {
   readonly grpc: boolean;
@@ -53,9 +52,9 @@ export class H2Response implements StreamEvents {
   }
 
   /** The stream of an attempt, which has this as its events. */
-  attach(upstream: H2Stream, connection: H2Upstream): void {
+  attach(upstream: H2Stream, wire: Wire): void {
     this.#upstream = upstream;
-    this.#wire = connection.wire;
+    this.#wire = wire;
     this.#unwanted = false;
     this.#owed = 0;
   }

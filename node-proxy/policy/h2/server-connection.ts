@@ -19,7 +19,7 @@ import type { Plan } from '../exchange/plan.ts';
 import type { Wire } from '../wire/wire.ts';
 import { RefusedRequest } from './answer.ts';
 import { type ExchangeOwner, H2Exchange, type StreamHost } from './exchange.ts';
-import { H2RequestHead, KnownHosts, refusalOfRequest } from './request-head.ts';
+import { H2RequestHead, KnownHosts, refusalOfRequest } from './head/request-head.ts';
 import { settingsFor } from './settings.ts';
 import { WireTransport } from './transport.ts';
 

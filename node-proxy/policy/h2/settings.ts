@@ -12,8 +12,10 @@ const CONNECTION_WINDOW_BYTES = 64 * STREAM_WINDOW_BYTES;
 /** As HTTP/1.1 takes it, see http1/limits.ts. */
 const HEADER_LIST_BYTES = 64 * 1024;
 
-export function settingsFor(streams: number): Pick<H2Options, 'settings' | 'connectionWindow'> {
+export function settingsFor(streams: number): Pick<H2Options, 'settings' | 'connectionWindow' | 'trusted'> {
   return {
+    // What is passed on was received; edits were checked with their rule.
+    trusted: true,
     settings: {
       initialWindowSize: STREAM_WINDOW_BYTES,
       maxFrameSize: 64 * 1024,

@@ -1,9 +1,9 @@
 /** Header lists on their way: what is left out, changed and added. Lists that stay as they are stay the same object. */
 
-import { mayBeTrailer } from '../../http1/index.ts';
-import type { Header } from '../../http2/index.ts';
-import type { Plan } from '../exchange/plan.ts';
-import type { HeaderEdits } from '../view.ts';
+import { mayBeTrailer } from '../../../http1/index.ts';
+import type { Header } from '../../../http2/index.ts';
+import type { Plan } from '../../exchange/plan.ts';
+import type { HeaderEdits } from '../../view.ts';
 import { type H2RequestHead, isReserved } from './request-head.ts';
 
 /** What the application is sent: reserved fields of the client are left out, ours are added. */

@@ -4,10 +4,10 @@
  * path that everybody reads alike, no field that looks like framing.
  */
 
-import { checkHost, HTTP1_LIMITS } from '../../http1/index.ts';
-import type { Header } from '../../http2/index.ts';
-import { HttpRefusal, isGrpc } from '../reply/index.ts';
-import type { CarriedRequest } from '../view.ts';
+import { checkHost, HTTP1_LIMITS } from '../../../http1/index.ts';
+import type { Header } from '../../../http2/index.ts';
+import { HttpRefusal, isGrpc } from '../../reply/index.ts';
+import type { CarriedRequest } from '../../view.ts';
 
 /** What is wrong with a request, in http1's words. */
 export type BadRequest =
