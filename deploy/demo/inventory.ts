@@ -7,6 +7,8 @@ export const CALCULATOR = 'calculator';
 export const GRPC_CALCULATOR = 'grpc-calculator';
 /** Its pods are created outside the mesh; they may be enrolled later. */
 export const VISITORS = 'visitors';
+/** Its HTTP has a thread of its own on every node, and will need it. */
+export const TROUBLE = 'trouble';
 /** Pods that the registry has never heard of. */
 export const STRANGERS = 'strangers';
 
@@ -47,6 +49,7 @@ export const SERVICES: readonly ServiceSpec[] = [
   service('percentage', 5, 5005),
   { ...service('division-v2', 6, 5002), selector: { app: 'division', version: 'v2' } },
   { ...service('addition-v2', 7, 5001), selector: { app: 'addition', version: 'v2' } },
+  { ...service('hole', 1, 80), namespace: TROUBLE, vip: '10.96.2.1' },
   grpcService('division', 2, 5002),
   grpcService('multiplication', 3, 5003),
   grpcService('percentage', 5, 5005),
@@ -96,6 +99,11 @@ export const GRPC_WORKLOADS: readonly WorkloadSpec[] = [
 export function emptyPod(namespace: string, name: string, node: number): WorkloadSpec {
   return { namespace, name, node, serviceAccount: name, labels: { app: name } };
 }
+
+export const TROUBLEMAKER = emptyPod(TROUBLE, 'troublemaker-1', 1);
+/** Nobody has this address: who connects to it waits until the connect is given up. */
+export const HOLE_IP = '10.244.2.250';
+export const HOLE = emptyPod(TROUBLE, 'hole', 2);
 
 /** One more replica of a calculator service. */
 export function server(app: string, node: number, version = 'v1', index = 1): WorkloadSpec {

@@ -7,6 +7,7 @@ import type { Behaviour } from './calculator/behaviour.ts';
 import type { Delivery, Order } from './calculator/courier.ts';
 import type { GrpcDelivery, GrpcOrder } from './calculator/grpc/trip.ts';
 import { Cluster, type Running } from './cluster.ts';
+import type { Child } from './ground/child.ts';
 import { layWire } from './ground/wire.ts';
 import {
   CALCULATOR,
@@ -112,10 +113,12 @@ export class Stage {
     return this.cluster.get(`${STRANGERS}/stranger-${node}`);
   }
 
-  /** Starts those of the pods that do not run yet, all at once. */
+  /** Starts those of the pods that do not run yet: all that serve at once, then their callers. */
   async cast(workloads: readonly WorkloadSpec[]): Promise<void> {
     const missing = workloads.filter(spec => !this.cluster.running.has(`${spec.namespace}/${spec.name}`));
-    await Promise.all(missing.map(spec => this.cluster.start(spec)));
+    const serving = Map.groupBy(missing, ({ serves }) => serves !== undefined);
+    for (const first of [true, false])
+      await Promise.all((serving.get(first) ?? []).map(spec => this.cluster.start(spec)));
   }
 
   /** Calls a URL from inside a pod and counts what came of it. */
@@ -146,6 +149,11 @@ export class Stage {
     return this.#couriers.order(from, order);
   }
 
+  /** The same without end, until it is stopped. */
+  keepOrdering(from: Running, order: Order): { stop(): Promise<Delivery> } {
+    return this.#couriers.begin(from, order);
+  }
+
   /** Makes gRPC calls from inside a pod, over one channel. */
   call(from: Running, order: GrpcOrder): Promise<GrpcDelivery> {
     return this.#couriers.call(from, order);
@@ -160,6 +168,12 @@ export class Stage {
   async speakHbone({ pod }: Running, words: readonly string[]): Promise<HboneAnswer[]> {
     const file = join(import.meta.dirname, 'traffic/hbone-caller.ts');
     return JSON.parse(await pod.run([process.execPath, file, ...words])) as HboneAnswer[];
+  }
+
+  /** Opens connections from inside a pod that ask for much and wait. */
+  flood({ pod }: Running, host: string, port: number, connections: number): Child {
+    const file = join(import.meta.dirname, 'traffic/flood.ts');
+    return pod.start('flood', [process.execPath, file, host, String(port), String(connections)]);
   }
 
   /** Tells a service's application how to behave from now on. */

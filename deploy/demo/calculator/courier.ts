@@ -24,6 +24,8 @@ export interface Order {
   forMs?: number;
   /** Requests begun per second, over all connections; default: as fast as they are answered. */
   perSecond?: number;
+  /** By which it can be ended early: POST the name to `/stop`. */
+  name?: string;
   /** So many users take turns, each with its own cookie `user`. */
   users?: number;
 }
@@ -62,7 +64,7 @@ const NUMBERS = '{"op1":4,"op2":2}';
 class Trip {
   readonly #order: Order;
   readonly #agent: Agent;
-  readonly #count: number;
+  #count: number;
   readonly #users: number;
   readonly #begun = performance.now();
   readonly #latencies: number[] = [];
@@ -97,6 +99,11 @@ class Trip {
     this.#delivery.latencyMs = { p50: at(0.5), p99: at(0.99), max: at(1) };
     this.#delivery.tookMs = performance.now() - this.#begun;
     return this.#delivery;
+  }
+
+  /** Begins no more requests. */
+  stop(): void {
+    this.#count = 0;
   }
 
   async #work(): Promise<void> {
@@ -217,11 +224,18 @@ async function converse({ url, messages }: Conversation): Promise<string[]> {
   return answers;
 }
 
+/** By name; of those without one only the last is known. */
+const trips = new Map<string | undefined, Trip>();
+
 async function carryOut(kind: string | undefined, order: unknown): Promise<unknown> {
   if (kind === '/websocket') return converse(order as Conversation);
   // Loaded by those only who need it.
   if (kind === '/grpc') return (await import('./grpc/trip.ts')).carryOut(order as GrpcOrder);
-  return new Trip(order as Order).run();
+  const { name } = order as Order;
+  if (kind === '/stop') return trips.get(name)?.stop();
+  const trip = new Trip(order as Order);
+  trips.set(name, trip);
+  return trip.run();
 }
 
 createServer((incoming, response) => {
@@ -235,7 +249,7 @@ createServer((incoming, response) => {
     try {
       const order = JSON.parse(Buffer.concat(chunks).toString());
       const result = await carryOut(incoming.url, order);
-      response.end(JSON.stringify(result));
+      response.end(JSON.stringify(result ?? null));
     } catch (error) {
       response.writeHead(500).end(String(error));
     }

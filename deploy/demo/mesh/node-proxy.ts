@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { Child } from '../ground/child.ts';
 import type { NodeGround } from '../ground/wire.ts';
-import { CALCULATOR, GRPC_CALCULATOR, STRANGERS } from '../inventory.ts';
+import { CALCULATOR, GRPC_CALCULATOR, STRANGERS, TROUBLE } from '../inventory.ts';
 import { ask, mustAsk } from './http.ts';
 import { parseMetrics, type Sample } from './metrics.ts';
 import { type Namerd, TRUST_DOMAIN } from './namerd.ts';
@@ -44,7 +44,10 @@ export class NodeProxy {
       stateDir: join(folder, 'state'),
       admin: { ip: node.ip, port: ADMIN_PORT },
       tunnelWorkers: 1,
-      enrolment: { namespaces: [CALCULATOR, GRPC_CALCULATOR], excludedNamespaces: [STRANGERS] },
+      // The least that is taken, so that it is soon full.
+      policyWorkerHeapMb: 64,
+      isolatedNamespaces: [TROUBLE],
+      enrolment: { namespaces: [CALCULATOR, GRPC_CALCULATOR, TROUBLE], excludedNamespaces: [STRANGERS] },
       accessLog: this.accessLog,
       drainSeconds: DRAIN_SECONDS,
     };

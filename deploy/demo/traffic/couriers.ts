@@ -12,6 +12,7 @@ const ORDER_TIMEOUT_MS = 120_000;
 
 export class Couriers {
   readonly #folder: string;
+  #named = 0;
   readonly #sockets = new Map<Running, Promise<string>>();
 
   /** @param folder for their sockets. */
@@ -22,6 +23,19 @@ export class Couriers {
   /** Resolves when the order is carried out, whatever came of its requests. */
   order(from: Running, order: Order): Promise<Delivery> {
     return this.#send<Delivery>(from, '/', order);
+  }
+
+  /** The same, until it is stopped. */
+  begin(from: Running, order: Order): { stop(): Promise<Delivery> } {
+    const name = `order-${++this.#named}`;
+    const delivery = this.order(from, { count: Number.MAX_SAFE_INTEGER, ...order, name });
+    // Whoever stops it hears of its failure.
+    delivery.catch(() => {});
+    const stop = async () => {
+      await this.#send(from, '/stop', { name });
+      return delivery;
+    };
+    return { stop };
   }
 
   /** What a WebSocket server answers to the messages, and how it closes. */

@@ -25,23 +25,25 @@ export const scenario: Scenario = {
   needs: GRPC_WORKLOADS,
   async run(stage, findings) {
     const mathfanboy = stage.cluster.get(`${GRPC_CALCULATOR}/mathfanboy-1`);
-    const before = await stage.call(mathfanboy, ORDER);
+    // Calls nobody by itself: its connections are those of the orders.
+    const caller = stage.cluster.get(`${GRPC_CALCULATOR}/multiplication-1`);
+    const before = await stage.call(caller, ORDER);
     findings.equal('as TCP: replicas that answer one connection', 1, Object.keys(before.answeredBy).length);
     const spread = async () => {
-      const { answeredBy } = await stage.call(mathfanboy, { ...ORDER, count: 6 });
+      const { answeredBy } = await stage.call(caller, { ...ORDER, count: 6 });
       return Object.keys(answeredBy).length === REPLICAS.length;
     };
     const unknown = async () =>
       sum(await stage.samples(), 'nodemesh_requests_total', {
         reporter: 'source',
-        source_workload: `${GRPC_CALCULATOR}/mathfanboy-1`,
+        source_workload: `${GRPC_CALCULATOR}/multiplication-1`,
         destination_service: `${GRPC_CALCULATOR}/division`,
         version: 'grpc',
         grpc_status: '2',
       });
     await inForce(stage, findings, [EVENLY], spread, async () => {
       const counted = await unknown();
-      const delivery = await stage.call(mathfanboy, ORDER);
+      const delivery = await stage.call(caller, ORDER);
       findings.equal(`as gRPC: connections of the client, after ${CALLS} calls`, 1, delivery.connections);
       for (const replica of REPLICAS)
         findings.within(

@@ -10,6 +10,7 @@ import { scenario as authorization } from './15-authorization.ts';
 import { scenario as grpc } from './16-grpc.ts';
 import { scenario as websocket } from './17-websocket.ts';
 import { scenario as override } from './18-override.ts';
+import { scenario as isolation } from './19-isolation.ts';
 
 export const L7_SCENARIOS: readonly Scenario[] = [
   canary,
@@ -21,4 +22,5 @@ export const L7_SCENARIOS: readonly Scenario[] = [
   grpc,
   websocket,
   override,
+  isolation,
 ];
