@@ -3,7 +3,7 @@
  * the registry about them, probes them, keeps the virtual addresses, and takes pods away gracefully or not.
  */
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MeshError } from '#base/errors.ts';
@@ -61,7 +61,9 @@ export class Cluster {
     this.registry = new RegistryFiles(registry, services);
     this.#runtimes = nodes.map(node => {
       const { plugins, folders } = chained(node);
-      const network = networkOf(node, join(folder, 'ipam'), plugins);
+      // Each its own: the last address given is remembered there, so that a pod's is not used again at once, while
+      // neighbours still know it by another device.
+      const network = networkOf(node, join(folder, 'ipam', node.name), plugins);
       return new CniRuntime(node.namespace, network, [CNI_FOLDER, ...folders]);
     });
   }
@@ -86,6 +88,8 @@ export class Cluster {
     const pod = await Pod.create({ ...spec, hosts: this.#hosts }, node, runtime, folder);
     const counters = join(folder, `${pod.netns.name}.sock`);
     const control = join(folder, `${pod.netns.name}.control.sock`);
+    // A pod of that name may have been killed before.
+    for (const socket of [counters, control]) rmSync(socket, { force: true });
     const env = { COUNTERS: counters, CONTROL: control, ...spec.env };
     const app = spec.program === undefined ? undefined : pod.start('app', spec.program, env);
     const running: Running = { spec, pod, app, counters, control };

@@ -115,7 +115,9 @@ export class Stage {
 
   /** Starts those of the pods that do not run yet: all that serve at once, then their callers. */
   async cast(workloads: readonly WorkloadSpec[]): Promise<void> {
-    const missing = workloads.filter(spec => !this.cluster.running.has(`${spec.namespace}/${spec.name}`));
+    const missing = [...new Set(workloads)].filter(
+      ({ namespace, name }) => !this.cluster.running.has(`${namespace}/${name}`),
+    );
     const serving = Map.groupBy(missing, ({ serves }) => serves !== undefined);
     for (const first of [true, false])
       await Promise.all((serving.get(first) ?? []).map(spec => this.cluster.start(spec)));

@@ -6,6 +6,7 @@
 import { CALCULATOR } from '../inventory.ts';
 import { failedCalls, type TargetCounters } from './counters.ts';
 import type { Sample } from './metrics.ts';
+import { type Requests, requestsOf } from './requests.ts';
 
 export interface Edge {
   source: string;
@@ -19,6 +20,8 @@ export interface Edge {
   callMs: number | undefined;
   /** Seen by the source's proxy; undefined without a mesh. */
   mesh: MeshEdge | undefined;
+  /** Where there is HTTP. */
+  requests: Requests | undefined;
 }
 
 export interface MeshEdge {
@@ -53,7 +56,9 @@ function edge(
   const sorted = [...latenciesMs].sort((a, b) => a - b);
   const callMs = sorted[sorted.length >> 1];
   const mesh = samples === undefined ? undefined : meshEdge(source, destination, samples);
-  return { source, destination, calls, ok: outcomes['ok'] ?? 0, failed: failedCalls(counters), callMs, mesh };
+  const requests = samples === undefined ? undefined : requestsOf(source, destination, samples);
+  const [ok, failed] = [outcomes['ok'] ?? 0, failedCalls(counters)];
+  return { source, destination, calls, ok, failed, callMs, mesh, requests };
 }
 
 function meshEdge(source: string, destination: string, samples: readonly Sample[]): MeshEdge | undefined {

@@ -1,5 +1,6 @@
 /** Runs the scenarios one after the other and says, finding by finding, what was expected and what was seen. */
 
+import type { WorkloadSpec } from '../inventory.ts';
 import { type Column, renderTable } from '../show/table.ts';
 import type { Stage } from '../stage.ts';
 import { L4_SCENARIOS } from './l4/index.ts';
@@ -21,7 +22,9 @@ export async function checkAll(stage: Stage, { json, only, signal, say }: CheckO
   const findings: Finding[] = [];
   for (const scenario of wanted) {
     if (signal.aborted) return false;
-    const list = await runOne(stage, scenario);
+    // All at once is faster than one after the other; those before need none, and count what they have.
+    const needs = scenario.needs === undefined ? [] : wanted.flatMap(({ needs = [] }) => needs);
+    const list = await runOne(stage, scenario, needs);
     const held = list.filter(({ holds }) => holds).length;
     say(`${scenario.number}. ${scenario.title}: ${held} of ${list.length} hold`);
     findings.push(...list);
@@ -33,10 +36,10 @@ export async function checkAll(stage: Stage, { json, only, signal, say }: CheckO
   return failed === 0 && findings.length > 0;
 }
 
-async function runOne(stage: Stage, scenario: Scenario): Promise<Finding[]> {
+async function runOne(stage: Stage, scenario: Scenario, needs: readonly WorkloadSpec[]): Promise<Finding[]> {
   const findings = new Findings(scenario.number);
   try {
-    await stage.cast(scenario.needs ?? []);
+    await stage.cast(needs);
     await scenario.run(stage, findings);
   } catch (error) {
     findings.thrown(error);

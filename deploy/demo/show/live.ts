@@ -3,10 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#base/errors.ts';
 import type { Edge } from '../mesh/edges.ts';
+import { percentileMs } from '../mesh/requests.ts';
 import type { Stage } from '../stage.ts';
+import { SHOWN_POLICIES } from './policies.ts';
 import { type Column, formatBytes, renderTable } from './table.ts';
 
 const INTERVAL_MS = 1_000;
+const HTTP_NOTE =
+  'percentage fails half of the time; a TrafficPolicy lets its callers ask again, which lifts them to about 75 %';
 const CLEAR = '\x1b[H\x1b[J';
 
 interface Row {
@@ -14,6 +18,10 @@ interface Row {
   /** Per second, since the last drawing. */
   calls: number;
   bytes: number;
+  requests: number | undefined;
+  /** Of the last seconds: as long as it takes for percentiles to say something. */
+  p50Ms: number | undefined;
+  p99Ms: number | undefined;
 }
 
 const COLUMNS: readonly Column<Row>[] = [
@@ -28,6 +36,14 @@ const COLUMNS: readonly Column<Row>[] = [
 const MESH_COLUMNS: readonly Column<Row>[] = [
   { title: 'connect ms', right: true, cell: ({ edge }) => milliseconds(edge.mesh?.connectMs) },
   { title: 'bytes/s', right: true, cell: ({ bytes }) => formatBytes(bytes) },
+  { title: 'HTTP/s', right: true, cell: ({ requests }) => requests?.toFixed(1) ?? '–' },
+  {
+    title: 'ok',
+    right: true,
+    cell: ({ edge: { requests } }) => percent(requests?.ok ?? 0, requests?.count ?? 0),
+  },
+  { title: 'p50 ≤', right: true, cell: ({ p50Ms }) => bound(p50Ms) },
+  { title: 'p99 ≤', right: true, cell: ({ p99Ms }) => bound(p99Ms) },
   { title: 'secured', cell: ({ edge }) => edge.mesh?.security.join('+') || '–' },
   { title: 'identity of the caller → of the called', cell: ({ edge }) => identities(edge) },
 ];
@@ -39,6 +55,9 @@ export interface LiveOptions {
   signal: AbortSignal;
 }
 
+/** Drawings that percentiles are taken over. */
+const WINDOW = 10;
+
 /** Draws until the signal is given. */
 export async function showLive({ stage, plain, urls, signal }: LiveOptions): Promise<void> {
   const tty = process.stdout.isTTY;
@@ -47,34 +66,62 @@ export async function showLive({ stage, plain, urls, signal }: LiveOptions): Pro
     ? 'The calculator without a mesh'
     : 'The calculator on nodemesh: two nodes, no sidecars';
   const footer = plain ? [] : ['', ...urls.map(({ what, url }) => `${what.padEnd(15)} ${url}`)];
+  for (const document of plain ? [] : SHOWN_POLICIES) await stage.mesh.namerd.store(document);
   let before = { at: performance.now(), edges: await stage.edges() };
+  const window = [before];
   while (!signal.aborted) {
     await sleep(INTERVAL_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
     const text = await stage.edges().then(
       edges => {
         const now = { at: performance.now(), edges };
-        const rows = edges.map(edge => row(edge, before, now.at));
+        const rows = edges.map(edge => row(edge, before, window[0]?.edges ?? [], now.at));
         before = now;
+        if (window.push(now) > WINDOW) window.shift();
         return renderTable(columns, rows);
       },
       error => `Nothing to show at the moment: ${messageOf(error)}`,
     );
     const note = 'failed = no answer at all; dividing by zero is an answer (an error), and meant to happen';
-    const page = [title, '', text, '', note, ...footer, '', 'Ctrl-C leaves nothing behind.', ''].join('\n');
+    const page = [
+      title,
+      '',
+      text,
+      '',
+      note,
+      ...(plain ? [] : [HTTP_NOTE]),
+      ...footer,
+      '',
+      'Ctrl-C leaves nothing behind.',
+      '',
+    ].join('\n');
     process.stdout.write(`${tty ? CLEAR : ''}${page}${tty ? '' : '\n'}`);
   }
 }
 
-function row(edge: Edge, before: { at: number; edges: readonly Edge[] }, at: number): Row {
-  const old = before.edges.find(
-    ({ source, destination }) => source === edge.source && destination === edge.destination,
-  );
+function row(
+  edge: Edge,
+  before: { at: number; edges: readonly Edge[] },
+  windowStart: readonly Edge[],
+  at: number,
+): Row {
+  const same = ({ source, destination }: Edge) => source === edge.source && destination === edge.destination;
+  const old = before.edges.find(same);
   const seconds = (at - before.at) / 1000;
   const calls = (edge.calls - (old?.calls ?? 0)) / seconds;
   const bytes = ((edge.mesh?.bytes ?? 0) - (old?.mesh?.bytes ?? 0)) / seconds;
   // Counters begin again at zero when a proxy is replaced.
-  return { edge, calls: Math.max(0, calls), bytes: Math.max(0, bytes) };
+  const { requests } = edge;
+  const perSecond = requests && Math.max(0, (requests.count - (old?.requests?.count ?? 0)) / seconds);
+  const first = windowStart.find(same)?.requests;
+  return {
+    edge,
+    calls: Math.max(0, calls),
+    bytes: Math.max(0, bytes),
+    requests: perSecond,
+    p50Ms: requests && percentileMs(requests, first, 0.5),
+    p99Ms: requests && percentileMs(requests, first, 0.99),
+  };
 }
 
 function percent(part: number, whole: number): string {
@@ -83,6 +130,11 @@ function percent(part: number, whole: number): string {
 
 function milliseconds(value: number | undefined): string {
   return value === undefined ? '–' : value.toFixed(1);
+}
+
+/** Buckets have round bounds. */
+function bound(value: number | undefined): string {
+  return value === undefined ? '–' : Number.isFinite(value) ? `${value} ms` : '30 s +';
 }
 
 /** The part that differs: the trust domain is the same for all. */

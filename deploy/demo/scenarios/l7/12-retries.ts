@@ -28,7 +28,7 @@ const BUDGET = { percentCanRetry: 0.2, minRetriesPerSecond: 10, ttl: '1s' };
 const PLENTY = { percentCanRetry: 1, minRetriesPerSecond: 300, ttl: '1s' };
 
 /** @param attempts after the first; 0: no retries. */
-function policyOf(service: string, attempts: number, budget: object = PLENTY): Document {
+export function policyOf(service: string, attempts: number, budget: object = PLENTY): Document {
   // A calculation may be asked for again, although it is a POST.
   const retries = { classifier: 'io.l5d.http.retryableAll5XX', attempts, budget };
   return trafficPolicy(service, {
