@@ -254,5 +254,5 @@ createServer((incoming, response) => {
       response.writeHead(500).end(String(error));
     }
   });
-}).listen(process.env['ORDERS']);
+}).listen(process.env['ORDERS'], () => console.log('takes orders'));
 process.once('SIGTERM', () => process.exit(0));

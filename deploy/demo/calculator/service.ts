@@ -4,6 +4,7 @@
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { behaviourOnOrder } from './behaviour.ts';
@@ -60,7 +61,7 @@ export function serve({ name, port, operation }: ServiceOptions): void {
     });
   });
   server.on('upgrade', echo);
-  server.listen(port, () => console.log(`${name} listens on ${port}`));
+  server.listen(port, () => console.log(`${name} listens on ${(server.address() as AddressInfo).port}`));
   process.once('SIGTERM', () => {
     // What was accepted is answered; kept-alive connections without a request are closed.
     server.close(() => process.exit(0));

@@ -73,8 +73,8 @@ const server = new Server();
 server.addService(definitionOf(operation), {
   calculate: (call: ServerUnaryCall<Numbers, number>, done: sendUnaryData<number>) => void answer(call, done),
 });
-server.bindAsync(address, ServerCredentials.createInsecure(), error => {
+server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
   if (error !== null) throw error;
-  console.log(`${operation} listens on ${address}`);
+  console.log(`${operation} listens on ${port}`);
 });
 process.once('SIGTERM', () => server.tryShutdown(() => process.exit(0)));

@@ -2,10 +2,10 @@
 
 import { ADDITION_V2 } from '../../inventory.ts';
 import type { Stage } from '../../stage.ts';
+import { backend, type Document, httpRoute, trafficPolicy } from '../http/documents.ts';
+import { byVersion, described, inForce } from '../http/in-force.ts';
 import { eventually, type Findings, type Scenario } from '../scenario.ts';
 import { binomialBounds } from '../statistics.ts';
-import { backend, type Document, httpRoute, trafficPolicy } from './documents.ts';
-import { byVersion, described, inForce } from './in-force.ts';
 
 const URL = 'http://addition.calculator:5001/addition';
 const CANARY_REQUESTS = 10_000;

@@ -2,9 +2,9 @@
 
 import type { Delivery, Order } from '../../calculator/courier.ts';
 import { ADDITION_V2 } from '../../inventory.ts';
+import { backend, httpRoute } from '../http/documents.ts';
+import { byVersion, described, inForce } from '../http/in-force.ts';
 import type { Scenario } from '../scenario.ts';
-import { backend, httpRoute } from './documents.ts';
-import { byVersion, described, inForce } from './in-force.ts';
 
 const V1 = backend('addition', 5001);
 const V2 = backend('addition-v2', 5001);

@@ -9,10 +9,10 @@
 import type { Order } from '../../calculator/courier.ts';
 import { type Sample, sum } from '../../mesh/metrics.ts';
 import type { Stage } from '../../stage.ts';
+import { type Document, trafficPolicy } from '../http/documents.ts';
+import { inForce } from '../http/in-force.ts';
 import { eventually, type Findings, type Scenario } from '../scenario.ts';
 import { binomialBounds } from '../statistics.ts';
-import { type Document, trafficPolicy } from './documents.ts';
-import { inForce } from './in-force.ts';
 
 const URL = 'http://percentage.calculator:5005/percentage';
 const REQUESTS: Partial<Order> = { count: 400, connections: 8 };

@@ -3,9 +3,9 @@
 import type { Delivery, Order } from '../../calculator/courier.ts';
 import { server } from '../../inventory.ts';
 import { sum } from '../../mesh/metrics.ts';
+import { trafficPolicy } from '../http/documents.ts';
+import { described, inForce } from '../http/in-force.ts';
 import { eventually, type Findings, type Scenario } from '../scenario.ts';
-import { trafficPolicy } from './documents.ts';
-import { described, inForce } from './in-force.ts';
 
 const URL = 'http://subtraction.calculator:5004/subtraction';
 const FAILURES = 5;

@@ -2,10 +2,10 @@
 
 import type { Delivery, Order } from '../../calculator/courier.ts';
 import { sum } from '../../mesh/metrics.ts';
+import { backend, httpRoute, trafficPolicy } from '../http/documents.ts';
+import { described, inForce } from '../http/in-force.ts';
 import type { Findings, Scenario } from '../scenario.ts';
 import { SECOND_SUBTRACTION } from './13-breaker.ts';
-import { backend, httpRoute, trafficPolicy } from './documents.ts';
-import { described, inForce } from './in-force.ts';
 
 const URL = 'http://subtraction.calculator:5004/subtraction';
 const SLOW_MS = 1_500;

@@ -9,9 +9,9 @@ import type { Delivery, Order } from '../../calculator/courier.ts';
 import type { Running } from '../../cluster.ts';
 import { CALCULATOR } from '../../inventory.ts';
 import type { Stage } from '../../stage.ts';
+import { authorization, identity, trafficPolicy } from '../http/documents.ts';
+import { described, inForce } from '../http/in-force.ts';
 import type { Findings, Scenario } from '../scenario.ts';
-import { authorization, identity, trafficPolicy } from './documents.ts';
-import { described, inForce } from './in-force.ts';
 
 const CALLS = 10;
 const ALLOW = 'multiplication-requests';

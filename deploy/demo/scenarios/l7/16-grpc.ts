@@ -4,9 +4,9 @@ import type { GrpcDelivery } from '../../calculator/grpc/trip.ts';
 import { GRPC_CALCULATOR, GRPC_WORKLOADS } from '../../inventory.ts';
 import { failedCalls, readCounters } from '../../mesh/counters.ts';
 import { sum } from '../../mesh/metrics.ts';
+import { trafficPolicy } from '../http/documents.ts';
+import { inForce } from '../http/in-force.ts';
 import type { Scenario } from '../scenario.ts';
-import { trafficPolicy } from './documents.ts';
-import { inForce } from './in-force.ts';
 
 const CALLS = 600;
 const REPLICAS = ['division-1/v1', 'division-2/v1', 'division-3/v1'];

@@ -2,9 +2,9 @@
 
 import { ADDITION_V2 } from '../../inventory.ts';
 import { sum } from '../../mesh/metrics.ts';
+import { backend, httpRoute } from '../http/documents.ts';
+import { byVersion, inForce } from '../http/in-force.ts';
 import type { Scenario } from '../scenario.ts';
-import { backend, httpRoute } from './documents.ts';
-import { byVersion, inForce } from './in-force.ts';
 
 const HOST = 'addition.calculator:5001';
 const MESSAGES = ['hello', 'ä'.repeat(10_000), 'bye'];

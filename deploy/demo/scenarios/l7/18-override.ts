@@ -3,9 +3,9 @@
 import type { Running } from '../../cluster.ts';
 import { ADDITION_V2 } from '../../inventory.ts';
 import { sum } from '../../mesh/metrics.ts';
+import { identity, trafficPolicy } from '../http/documents.ts';
+import { byVersion, described, inForce } from '../http/in-force.ts';
 import type { Scenario } from '../scenario.ts';
-import { identity, trafficPolicy } from './documents.ts';
-import { byVersion, described, inForce } from './in-force.ts';
 
 const HOST = 'http://addition.calculator:5001';
 const CALLS = 20;

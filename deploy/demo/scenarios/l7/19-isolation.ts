@@ -6,11 +6,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ADDITION_V2, HOLE, HOLE_IP, TROUBLE, TROUBLEMAKER } from '../../inventory.ts';
 import { sum } from '../../mesh/metrics.ts';
+import { trafficPolicy } from '../http/documents.ts';
+import { described, inForce } from '../http/in-force.ts';
 import type { Scenario } from '../scenario.ts';
 import { eventually } from '../scenario.ts';
 import { canary } from './10-canary.ts';
-import { trafficPolicy } from './documents.ts';
-import { described, inForce } from './in-force.ts';
 
 const CONNECTIONS = 1_600;
 const WORKER = `policy/${TROUBLE}`;
