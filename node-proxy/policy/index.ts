@@ -2,7 +2,14 @@
 
 import type { NameState } from '#api';
 import { ClientTable, EndpointTable, type NameClient } from '../balance/index.ts';
-import type { HttpHooks, InboundCall, LocalPod, OutboundCall, WorkerContext } from '../tunnel/index.ts';
+import {
+  enter,
+  type HttpHooks,
+  type InboundCall,
+  type LocalPod,
+  type OutboundCall,
+  type WorkerContext,
+} from '../tunnel/index.ts';
 import type { RequestEntry, RequestTable } from './flow.ts';
 import { openInbound } from './inbound/door.ts';
 import type { HttpLimits } from './limits.ts';
@@ -29,6 +36,8 @@ export interface HttpPolicyOptions {
     timeoutMs: number;
   }) => Names;
   problem: (about: string, message: string) => void;
+  /** Connects to applications of this node's pods; {@link enter}. */
+  enter?: typeof enter;
 }
 
 export class HttpPolicy implements HttpHooks {
@@ -88,6 +97,7 @@ export class HttpPolicy implements HttpHooks {
     void openInbound(call, {
       worker: this.#worker,
       limits: context.limits,
+      enter: this.#options.enter ?? enter,
       gate: { requests, log, underWay: this.#underWay },
     });
   }

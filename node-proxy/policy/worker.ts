@@ -1,7 +1,7 @@
 /** What all HTTP connections of a policy worker share: clock, deadlines, and who looks after them every second. */
 
 import type { Clock, Timer } from '#base/clock.ts';
-import type { HttpServer } from './door/opening.ts';
+import { type HttpServer, LINE_WAIT_MS, type Patience } from './door/opening.ts';
 import { Deadlines } from './exchange/deadlines.ts';
 import type { Plan } from './exchange/plan.ts';
 import type { RequestTable } from './flow.ts';
@@ -34,6 +34,7 @@ export class Worker implements ServerHost, H2Host {
   readonly #clock: Clock;
   readonly #draining: () => boolean;
   readonly #servers = new Set<HttpServer>();
+  readonly #after = (ms: number, act: () => void): Timer => this.#clock.after(ms, act);
 
   constructor({ clock, limits, requests, draining }: WorkerParts) {
     this.#clock = clock;
@@ -75,15 +76,14 @@ export class Worker implements ServerHost, H2Host {
     return this.#clock.after(ms, act);
   }
 
-  later(ms: number, act: () => void): void {
-    this.#clock.after(ms, act);
-  }
-
-  /** A client that says nothing that could be told from nothing. */
-  watchHead(told: () => boolean, act: () => void): void {
-    this.#clock.after(this.limits.clientIdleMs, () => {
-      if (!told()) act();
-    });
+  /** @param declared a client of HTTP speaks first; any other may wait for its server. */
+  patience(declared: boolean): Patience {
+    const { clientIdleMs, headMs } = this.limits;
+    return {
+      after: this.#after,
+      silentMs: declared ? clientIdleMs : 0,
+      lineMs: declared ? headMs : LINE_WAIT_MS,
+    };
   }
 
   /** @param plan for each request that is under way at once. */

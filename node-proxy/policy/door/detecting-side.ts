@@ -6,24 +6,24 @@
 
 import type { Side, SideEvents } from '../../tunnel/index.ts';
 import type { Wire } from '../wire/wire.ts';
-import { type HttpServer, Opening } from './opening.ts';
+import { type HttpServer, Opening, type Patience } from './opening.ts';
 
 export class DetectingSide implements Side {
   readonly #wire: Wire;
+  readonly #patience: Patience;
   readonly #http: (version: 'http1' | 'http2') => HttpServer;
-  #events: SideEvents | undefined;
   #opening: Opening | undefined;
   #side: Side | undefined;
   #gone = false;
 
-  constructor(wire: Wire, http: (version: 'http1' | 'http2') => HttpServer) {
+  constructor(wire: Wire, patience: Patience, http: (version: 'http1' | 'http2') => HttpServer) {
     this.#wire = wire;
+    this.#patience = patience;
     this.#http = http;
   }
 
   start(events: SideEvents): void {
-    this.#events = events;
-    this.#opening = new Opening(this.#wire, false, {
+    this.#opening = new Opening(this.#wire, false, this.#patience, {
       http: version => {
         this.#gone = true;
         events.onEnd();
@@ -36,11 +36,6 @@ export class DetectingSide implements Side {
       },
       nothing: () => events.onClosed(false),
     });
-  }
-
-  /** For a first line that does not come to its end. */
-  giveUp(): void {
-    if (this.#opening?.undecided === true) this.#opening.opaque();
   }
 
   write(chunk: Buffer): boolean {
@@ -57,18 +52,14 @@ export class DetectingSide implements Side {
   }
 
   pause(): void {
-    if (!this.#gone) this.#wire.pause();
+    if (!this.#gone) (this.#side ?? this.#wire).pause();
   }
 
   resume(): void {
-    if (!this.#gone) this.#wire.resume();
+    if (!this.#gone) (this.#side ?? this.#wire).resume();
   }
 
   reset(): void {
     if (!this.#gone) this.#wire.reset();
-  }
-
-  get started(): boolean {
-    return this.#events !== undefined;
   }
 }

@@ -21,6 +21,10 @@ export class Deadline {
     this.expired = expired;
   }
 
+  get set(): boolean {
+    return this.list !== undefined;
+  }
+
   cancel(): void {
     this.list?.remove(this);
   }
@@ -30,13 +34,17 @@ class DeadlineList {
   readonly #ms: number;
   readonly #clock: Clock;
   readonly #onEmpty: () => void;
+  /** Of a length that is hardly used: gone with its last deadline. */
+  readonly #passing: boolean;
   #first: Deadline | undefined;
   #last: Deadline | undefined;
   #timer: Timer | undefined;
+  #ringing = false;
 
-  constructor(ms: number, clock: Clock, onEmpty: () => void) {
+  constructor(ms: number, clock: Clock, passing: boolean, onEmpty: () => void) {
     this.#ms = ms;
     this.#clock = clock;
+    this.#passing = passing;
     this.#onEmpty = onEmpty;
   }
 
@@ -48,7 +56,8 @@ class DeadlineList {
     if (this.#last === undefined) this.#first = deadline;
     else this.#last.after = deadline;
     this.#last = deadline;
-    this.#timer ??= this.#clock.after(this.#ms, () => this.#ring());
+    // While it rings, others may be due before this one: the timer is set for the first of all afterwards.
+    if (!this.#ringing) this.#timer ??= this.#clock.after(this.#ms, () => this.#ring());
   }
 
   remove(deadline: Deadline): void {
@@ -59,21 +68,32 @@ class DeadlineList {
     if (after === undefined) this.#last = before;
     else after.before = before;
     deadline.list = deadline.before = deadline.after = undefined;
+    if (this.#passing && this.#first === undefined && !this.#ringing) this.#end();
   }
 
   /** The timer is left to ring when a deadline is cancelled: re-arming it for each request would cost more. */
   #ring(): void {
     this.#timer = undefined;
+    this.#ringing = true;
     const nowMs = this.#clock.monotonic();
     for (let first = this.#first; first !== undefined && first.dueMs <= nowMs; first = this.#first) {
       this.remove(first);
       first.expired();
     }
-    if (this.#first !== undefined)
-      this.#timer ??= this.#clock.after(Math.max(this.#first.dueMs - nowMs, 1), () => this.#ring());
-    else this.#onEmpty();
+    this.#ringing = false;
+    if (this.#first === undefined) return this.#end();
+    this.#timer = this.#clock.after(Math.max(this.#first.dueMs - nowMs, 1), () => this.#ring());
+  }
+
+  #end(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#onEmpty();
   }
 }
+
+/** Lengths that keep a list of their own while nobody waits: those of settings; what requests say is any number. */
+const KEPT_LISTS = 64;
 
 export class Deadlines {
   readonly #clock: Clock;
@@ -92,7 +112,8 @@ export class Deadlines {
     deadline.cancel();
     let list = this.#lists.get(ms);
     if (list === undefined) {
-      list = new DeadlineList(ms, this.#clock, () => this.#lists.delete(ms));
+      const passing = this.#lists.size >= KEPT_LISTS;
+      list = new DeadlineList(ms, this.#clock, passing, () => this.#lists.delete(ms));
       this.#lists.set(ms, list);
     }
     list.add(deadline, nowMs);

@@ -17,48 +17,20 @@ import {
   Http1Error,
   type RequestHead,
   type ResponseHead,
-  UNTIL_CLOSE,
 } from '../../http1/index.ts';
-import { Deadline, type Deadlines } from '../exchange/deadlines.ts';
+import { Deadline } from '../exchange/deadlines.ts';
 import type { Outcome, Plan, Redirect, Upstream, Verdict } from '../exchange/plan.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
-import { owned, type Wire } from '../wire/wire.ts';
+import { owned } from '../wire/wire.ts';
+import type { ExchangeHost, ExchangeOwner } from './exchange-owner.ts';
 import { HostEdit } from './host-edit.ts';
 import { RequestBody } from './request-body.ts';
 import { type CopyOwner, ResponseCopy } from './response-copy.ts';
+import { isIdempotent, isReusable, isWhole, takeIdle } from './reuse.ts';
 import type { H1Upstream, ResponseReader } from './upstream-connection.ts';
 
-/** The client's connection, as its exchange needs it. */
-export interface ExchangeOwner {
-  readonly wire: Wire;
-  /** Whether the client's connection can carry another request after this one. */
-  readonly persistent: boolean;
-  /** The request has been read to its end. */
-  readonly requestDone: boolean;
-  /** Answers itself. @returns the status. */
-  answer(answer: HttpRefusal | Redirect): number;
-  /** The response was written. @param persistent another request may follow. */
-  responded(persistent: boolean): void;
-  /** Both directions are plain bytes from now on. */
-  becomeTunnel(): void;
-  /** Nothing sensible can be said any more. */
-  cut(): void;
-}
-
-export interface ExchangeHost {
-  deadlines: Deadlines;
-  now(): number;
-  after(ms: number, act: () => void): { cancel(): void };
-  waitingBytes: number;
-}
-
 type State = 'idle' | 'planning' | 'connecting' | 'waiting' | 'responding' | 'tunnel';
-
-/** Requests that a connection which was used before may carry: if it was just being closed, they are repeated. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-/** Others use a waiting connection only if it was used a moment ago: servers close them after some seconds. */
-const FRESH_MS = 1_000;
 
 export class H1Exchange implements ResponseReader, CopyOwner {
   state: State = 'idle';
@@ -79,15 +51,27 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   /** When something moved last. */
   #lastMs = 0;
   #wait: { cancel(): void } | undefined;
+  /** The next attempt must not be sent on a connection that has waited. */
+  #anew = false;
 
   constructor(owner: ExchangeOwner, plan: Plan, host: ExchangeHost) {
     this.#owner = owner;
     this.#plan = plan;
     this.#host = host;
-    this.#request = new RequestBody(owner.wire, host.waitingBytes, () => plan.tooLarge());
+    this.#request = new RequestBody(owner.wire, owner.brake, host.waitingBytes, () => plan.tooLarge());
     this.#response = new ResponseCopy(owner.wire, this);
     this.#total = new Deadline(() => this.#late('timeout_total'));
     this.#perTry = new Deadline(() => this.#late('timeout_try'));
+  }
+
+  /** Something of a response has been sent. */
+  get answering(): boolean {
+    return this.state === 'tunnel' || (this.state === 'responding' && this.#response.sent);
+  }
+
+  /** The client reads more slowly than it is answered: nothing new is begun until it has caught up. */
+  get behind(): boolean {
+    return this.#response.behind;
   }
 
   // === The client's side ===
@@ -99,18 +83,23 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.#lastMs = nowMs;
     this.#outcome.status = 0;
     this.#outcome.reason = '';
+    this.#anew = false;
     this.#response.begin();
     this.state = 'planning';
     const verdict = this.#plan.begin(view, 'http1', nowMs);
     this.#request.begin(this.#plan.keepBytes);
     if (verdict instanceof Promise) {
       this.#attempt += 1;
+      // Naming takes its share of the request's time.
+      if (this.#plan.totalMs > 0) this.#host.deadlines.set(this.#total, this.#plan.totalMs, nowMs);
       void this.#later(verdict, this.#attempt);
     } else this.#follow(verdict, nowMs);
   }
 
   /** Request bytes after the head, framing included: chunk[from…until), which is the client's. */
   body(chunk: Buffer, from: number, until: number): void {
+    if (from === until) return;
+    this.#lastMs = this.#host.now();
     this.#request.take(chunk, from, until, this.#connection);
   }
 
@@ -133,8 +122,14 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     if (this.state === 'tunnel') this.#connection?.wire.end();
   }
 
+  /** What was written to the client must wait for it. */
+  clientBehind(): void {
+    this.#response.behind = true;
+  }
+
   /** The client takes bytes again. */
   clientDrained(): void {
+    this.#lastMs = this.#host.now();
     this.#response.drained(this.#connection);
   }
 
@@ -170,7 +165,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   #follow(verdict: Verdict, nowMs: number): void {
     if (verdict !== 'forward') return this.#answer(verdict);
     const { totalMs } = this.#plan;
-    if (totalMs > 0) this.#host.deadlines.set(this.#total, totalMs, nowMs);
+    if (totalMs > 0 && !this.#total.set) this.#host.deadlines.set(this.#total, totalMs, nowMs);
     this.#try(nowMs);
   }
 
@@ -181,7 +176,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.#upstream = next;
     this.#attempt += 1;
     if (plan.perTryMs > 0) this.#host.deadlines.set(this.#perTry, plan.perTryMs, nowMs);
-    const ready = takeIdle(next, nowMs, IDEMPOTENT.has(this.requestHead.method));
+    const ready = this.#anew ? undefined : takeIdle(next, nowMs, this.requestHead);
     if (ready !== undefined) return this.#send(ready);
     this.state = 'connecting';
     void this.#connect(next, this.#attempt);
@@ -197,9 +192,15 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     }
     // Nobody waits any more; somebody may soon.
     if (this.#attempt !== attempt || this.state !== 'connecting') return connection.release(this.#host.now());
+    if (connection.closed) {
+      const { address } = upstream;
+      return this.#failed(
+        new HttpRefusal('upstream_reset', `${address} closed the connection at once`),
+        true,
+      );
+    }
     this.#send(connection);
     this.flush();
-    this.#request.resumeClient();
   }
 
   #send(connection: H1Upstream): void {
@@ -217,7 +218,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   #failed(refusal: HttpRefusal, untouched: boolean): void {
     const nowMs = this.#host.now();
-    const answered = this.state === 'responding' || this.state === 'tunnel';
+    const answered = this.answering;
     const next = this.#plan.failed(refusal, untouched && !answered, nowMs);
     this.#connection?.destroy();
     this.#connection = undefined;
@@ -246,7 +247,16 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   #late(reason: 'timeout_total' | 'timeout_try' | 'timeout_idle'): void {
     if (this.state === 'idle') return;
-    this.#failed(new HttpRefusal(reason, `${this.#upstream?.address ?? ''} did not answer in time`), false);
+    // Nothing moves where the client neither sends nor reads: that is not the application's fault.
+    const waited = reason === 'timeout_idle' && (this.#response.behind || this.#awaitsClient);
+    const refusal = waited
+      ? new HttpRefusal('timeout_client', 'the client did not go on in time')
+      : new HttpRefusal(reason, `${this.#upstream?.address ?? ''} did not answer in time`);
+    this.#failed(refusal, false);
+  }
+
+  get #awaitsClient(): boolean {
+    return this.state !== 'tunnel' && !this.#owner.requestDone && !this.#owner.brake.on;
   }
 
   // === The application's side ===
@@ -278,21 +288,25 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.#request.resumeClient();
   }
 
-  connectionClosed(): void {
+  connectionClosed(clean: boolean): void {
     if (this.state !== 'tunnel') return this.#broke('the connection to the application broke');
     this.#connection = undefined;
     this.#over();
-    this.#owner.cut();
+    // What the application said last may still be on its way to the client.
+    if (clean) this.#owner.tunnelEnded();
+    else this.#owner.cut();
   }
 
   #broke(message: string): void {
     const connection = this.#connection as H1Upstream;
     // A server may close a connection that waits at any time: the request and the close crossed.
     const crossed =
-      connection.uses > 1 &&
+      connection.waited &&
+      this.state === 'waiting' &&
       !connection.parser.started &&
       this.#request.bytes === 0 &&
-      IDEMPOTENT.has(this.requestHead.method);
+      isIdempotent(this.requestHead);
+    this.#anew ||= crossed;
     const where = this.#upstream?.address ?? '';
     this.#failed(new HttpRefusal('upstream_reset', `${where}: ${message}`), crossed);
   }
@@ -318,9 +332,9 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   unwanted(connection: H1Upstream, chunk: Buffer, at: number): void {
     this.#connection = undefined;
+    this.#response.free(connection);
     // Read away if it is here already, else the connection goes.
-    const { parser } = connection;
-    const clean = parser.readBody(chunk, at) === chunk.length && parser.done;
+    const clean = isWhole(connection.parser, chunk, at);
     this.#giveBack(connection, clean);
     this.#again(this.#lastMs);
   }
@@ -336,13 +350,14 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.flush();
     this.#request.commit();
     this.state = 'tunnel';
-    this.#owner.wire.writeText(forwardResponse(head, this.#plan.responseEdits, ''));
+    if (!this.#owner.wire.writeText(forwardResponse(head, this.#plan.responseEdits, '')))
+      this.#response.behind = true;
     this.#response.raw(connection, chunk, at, chunk.length);
     this.#owner.becomeTunnel();
   }
 
   finished(connection: H1Upstream, clean: boolean): void {
-    const persistent = this.persistent && connection.parser.head.framing !== UNTIL_CLOSE;
+    const persistent = this.persistent && this.#response.keeps;
     this.#connection = undefined;
     this.#giveBack(connection, clean);
     this.#over();
@@ -350,11 +365,9 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   }
 
   #giveBack(connection: H1Upstream, clean: boolean): void {
-    const { parser } = connection;
-    const { keepAlive, framing } = parser.head;
-    const whole = this.#owner.requestDone && this.#request.flushed && this.requestHead.minor === 1;
-    if (!clean || !whole || !keepAlive || framing === UNTIL_CLOSE) return connection.destroy();
-    parser.next();
+    const sent = this.#owner.requestDone && this.#request.flushed;
+    if (!clean || !sent || !isReusable(connection, this.requestHead)) return connection.destroy();
+    connection.parser.next();
     connection.release(this.#lastMs);
   }
 
@@ -388,12 +401,4 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.#request.over();
     this.#plan.end(this.#outcome, this.#host.now());
   }
-}
-
-function takeIdle(upstream: Upstream, nowMs: number, any: boolean): H1Upstream | undefined {
-  const { idle } = upstream;
-  const last = idle[idle.length - 1];
-  if (last === undefined || (!any && nowMs - last.idleSinceMs > FRESH_MS)) return undefined;
-  idle.pop();
-  return last;
 }

@@ -4,6 +4,7 @@
  * paused, and what does not fit for another attempt is not kept.
  */
 
+import { type Brake, SLOWER } from '../wire/brake.ts';
 import { owned, type Wire } from '../wire/wire.ts';
 import type { H1Upstream } from './upstream-connection.ts';
 
@@ -14,6 +15,7 @@ export class RequestBody {
   /** Bytes of the request's body so far, framing included. */
   bytes = 0;
   readonly #client: Wire;
+  readonly #brake: Brake;
   readonly #waitingBytes: number;
   readonly #tooLarge: () => void;
   /** Head and first bytes that leave together at the end of the turn's input. */
@@ -22,14 +24,15 @@ export class RequestBody {
   #keptBytes = 0;
   /** What may be kept for another attempt; -1: nothing. */
   #keepBytes = -1;
-  #paused = false;
 
   /**
+   * @param brake of the client.
    * @param waitingBytes that may wait for a connection before the client is paused.
    * @param tooLarge the body does not fit: there can be no other attempt.
    */
-  constructor(client: Wire, waitingBytes: number, tooLarge: () => void) {
+  constructor(client: Wire, brake: Brake, waitingBytes: number, tooLarge: () => void) {
     this.#client = client;
+    this.#brake = brake;
     this.#waitingBytes = waitingBytes;
     this.#tooLarge = tooLarge;
   }
@@ -47,10 +50,11 @@ export class RequestBody {
   /** Sends the head, and what has come of the body, to a connection. */
   send(head: string, to: H1Upstream): void {
     this.#text = head;
+    this.resumeClient();
     if (this.#kept.length === 0) return;
     to.wire.cork();
     this.flush(to);
-    for (const chunk of this.#kept) to.wire.write(chunk);
+    for (const chunk of this.#kept) if (!to.wire.write(chunk)) this.pauseClient();
     to.wire.uncork();
     if (this.#keepBytes < 0) this.#forget();
   }
@@ -96,15 +100,11 @@ export class RequestBody {
   }
 
   pauseClient(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#client.pause();
+    this.#brake.hold(SLOWER);
   }
 
   resumeClient(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#client.resume();
+    this.#brake.release(SLOWER);
   }
 
   #keep(chunk: Buffer, from: number, until: number, sending: boolean): void {

@@ -4,9 +4,11 @@
  */
 
 import {
+  CHUNKED,
   canPassAsIs,
   forwardResponse,
   HAS_RESERVED,
+  Http1Error,
   type RequestHead,
   type ResponseHead,
   UNTIL_CLOSE,
@@ -17,6 +19,8 @@ import type { H1Upstream } from './upstream-connection.ts';
 
 /** Text and body that leave as one. */
 const JOINED_BYTES = 16 * 1024;
+/** Interim responses before the final one. Progress (102) and hints (103) are a few. */
+const MAX_INTERIMS = 100;
 
 export interface CopyOwner {
   /** Of the request. */
@@ -37,29 +41,42 @@ export interface CopyOwner {
 export class ResponseCopy {
   /** Bytes of the body so far, framing included. */
   bytes = 0;
+  /** The client is slower than what was written to it: until {@link ResponseCopy.drained}. */
+  behind = false;
+  /** The head that was sent promises that the client's connection stays. */
+  keeps = false;
+  /** The final head has left. */
+  sent = false;
   readonly #client: Wire;
   readonly #owner: CopyOwner;
-  #inBody = false;
+  /** The application's connection waits for the client. */
   #paused = false;
+  #interims = 0;
+  /** The client can't read chunks: it gets what is in them. */
+  #pieces: number[] | undefined;
 
   constructor(client: Wire, owner: CopyOwner) {
     this.#client = client;
     this.#owner = owner;
   }
 
+  /** An attempt begins. */
   begin(): void {
     this.bytes = 0;
-    this.#inBody = false;
+    this.keeps = false;
+    this.sent = false;
     this.#paused = false;
+    this.#interims = 0;
+    this.#pieces = undefined;
   }
 
   /** @throws Http1Error for what is no response. */
   data(connection: H1Upstream, chunk: Buffer): void {
-    if (this.#inBody) this.#body(connection, chunk, 0);
+    if (this.sent) this.#body(connection, chunk);
     else this.#head(connection, chunk);
   }
 
-  /** Bytes that are not HTTP. */
+  /** Bytes that are not HTTP, or of a body that passes as it is. */
   raw(connection: H1Upstream, chunk: Buffer, from: number, until: number): void {
     if (until === from) return;
     this.bytes += until - from;
@@ -68,6 +85,12 @@ export class ResponseCopy {
 
   /** The client takes bytes again. */
   drained(connection: H1Upstream | undefined): void {
+    this.behind = false;
+    this.free(connection);
+  }
+
+  /** The connection must wait for this client no longer: it may be somebody else's soon. */
+  free(connection: H1Upstream | undefined): void {
     if (!this.#paused) return;
     this.#paused = false;
     connection?.wire.resume();
@@ -87,62 +110,78 @@ export class ResponseCopy {
         else owner.unwanted(connection, chunk, at);
         return;
       }
-      // Only clients of HTTP/1.1 know what an interim response is (RFC 9110 §15.2).
-      if (owner.requestHead.minor === 1) this.#client.writeText(forwardResponse(head, undefined, ''));
+      this.#interim(connection, head);
       parser.next();
       start = at;
     }
   }
 
+  /** Only clients of HTTP/1.1 know what an interim response is (RFC 9110 §15.2). */
+  #interim(connection: H1Upstream, head: ResponseHead): void {
+    this.#interims += 1;
+    if (this.#interims > MAX_INTERIMS)
+      throw new Http1Error('response', 'bad_interim', `more than ${MAX_INTERIMS} interim responses`);
+    if (this.#owner.requestHead.minor === 0) return;
+    if (!this.#client.writeText(forwardResponse(head, undefined, ''))) this.#pause(connection);
+  }
+
   /** The head, and what came with it of the body. */
   #first(connection: H1Upstream, chunk: Buffer, start: number, at: number): void {
-    const { head } = connection.parser;
+    const { parser } = connection;
+    const { head } = parser;
     const { requestHead, persistent, responseEdits } = this.#owner;
-    this.#inBody = true;
-    const asIs =
-      requestHead.minor === 1 &&
-      persistent &&
-      responseEdits === undefined &&
-      head.framing !== UNTIL_CLOSE &&
-      canPassAsIs(head);
+    if (head.framing === CHUNKED && requestHead.minor === 0) this.#pieces = [];
+    this.keeps = persistent && head.framing !== UNTIL_CLOSE && this.#pieces === undefined;
+    const asIs = requestHead.minor === 1 && this.keeps && responseEdits === undefined && canPassAsIs(head);
+    // What breaks a rule here breaks it before anything was said.
+    const end = parser.readBody(chunk, at, this.#pieces);
+    this.sent = true;
     // A head that came in pieces is not in this chunk from its beginning.
-    const whole = asIs && at - start === head.text.length;
-    if (whole && chunk.length - start <= JOINED_BYTES) {
-      const { parser } = connection;
-      const end = parser.readBody(chunk, at);
+    if (asIs && at - start === head.text.length && chunk.length - start <= JOINED_BYTES) {
       this.bytes += end - at;
       if (!this.#client.writeText(chunk.toString('latin1', start, end))) this.#pause(connection);
-      if (parser.done) this.#done(connection, end === chunk.length);
-      return;
+    } else {
+      this.#client.cork();
+      if (!this.#client.writeText(asIs ? head.text : this.#changed(head))) this.#pause(connection);
+      this.#pass(connection, chunk, at, end);
+      this.#client.uncork();
     }
-    this.#client.cork();
-    this.#client.writeText(asIs ? head.text : this.#changed(head));
-    // May end the exchange; the client's wire stays.
-    this.#body(connection, chunk, at);
-    this.#client.uncork();
-  }
-
-  #changed(head: ResponseHead): string {
-    const { requestHead, persistent, responseEdits } = this.#owner;
-    const close = !persistent || head.framing === UNTIL_CLOSE;
-    const own = close ? 'connection: close\r\n' : requestHead.minor === 1 ? '' : 'connection: keep-alive\r\n';
-    return forwardResponse(head, responseEdits, own);
-  }
-
-  #body(connection: H1Upstream, chunk: Buffer, at: number): void {
-    const { parser } = connection;
-    const end = parser.readBody(chunk, at);
-    this.raw(connection, chunk, at, end);
     if (parser.done) this.#done(connection, end === chunk.length);
   }
 
+  #changed(head: ResponseHead): string {
+    const { requestHead, responseEdits } = this.#owner;
+    const own = !this.keeps
+      ? 'connection: close\r\n'
+      : requestHead.minor === 1
+        ? ''
+        : 'connection: keep-alive\r\n';
+    return forwardResponse(head, responseEdits, own, this.#pieces !== undefined);
+  }
+
+  #body(connection: H1Upstream, chunk: Buffer): void {
+    const { parser } = connection;
+    const end = parser.readBody(chunk, 0, this.#pieces);
+    this.#pass(connection, chunk, 0, end);
+    if (parser.done) this.#done(connection, end === chunk.length);
+  }
+
+  /** What was read of the body: all of it, or only what is in its chunks. */
+  #pass(connection: H1Upstream, chunk: Buffer, from: number, until: number): void {
+    const pieces = this.#pieces;
+    if (pieces === undefined) return this.raw(connection, chunk, from, until);
+    for (let i = 0; i < pieces.length; i += 2)
+      this.raw(connection, chunk, pieces[i] as number, pieces[i + 1] as number);
+    pieces.length = 0;
+  }
+
   #done(connection: H1Upstream, clean: boolean): void {
-    // A connection that goes back to the others must not stay paused.
-    this.drained(connection);
+    this.free(connection);
     this.#owner.finished(connection, clean);
   }
 
   #pause(connection: H1Upstream): void {
+    this.behind = true;
     if (this.#paused) return;
     this.#paused = true;
     connection.wire.pause();

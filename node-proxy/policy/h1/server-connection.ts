@@ -14,8 +14,10 @@ import {
 import type { Plan, Redirect } from '../exchange/plan.ts';
 import { HttpRefusal, replyTo } from '../reply/index.ts';
 import type { CarriedRequest } from '../view.ts';
+import { Brake, TURN } from '../wire/brake.ts';
 import type { Wire, WireEvents } from '../wire/wire.ts';
-import { type ExchangeHost, type ExchangeOwner, H1Exchange } from './exchange.ts';
+import { H1Exchange } from './exchange.ts';
+import type { ExchangeHost, ExchangeOwner } from './exchange-owner.ts';
 
 export interface ServerHost extends ExchangeHost {
   headMs: number;
@@ -34,26 +36,39 @@ export interface ServerEvents {
   onClosed(): void;
 }
 
+const KEEP_ALIVE = ['connection', 'keep-alive'] as const;
+
 /** Closing: the last response is under way, what still comes is thrown away. */
 type State = 'open' | 'tunnel' | 'closing' | 'closed';
 
 export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   readonly wire: Wire;
+  readonly brake: Brake;
   readonly #host: ServerHost;
   readonly #events: ServerEvents;
   readonly #parser = new RequestParser();
   readonly #head: RequestHead;
   readonly #exchange: H1Exchange;
   #state: State = 'open';
+  /** What came before its turn. */
   #pipelined: Buffer | undefined;
+  #taking = false;
   #reading = false;
+  /** Bytes of the chunk that is being read, beyond what was read of it. */
+  #unread = 0;
   #clientEnded = false;
+  /** Monotonic time at which that was noticed. */
+  #endedMs = 0;
+  /** The client has closed both halves of a tunnel; the application takes the last bytes. */
+  #clientGone = false;
+  #flushed = false;
   /** Monotonic time since when a head is awaited; 0 while a request is under way. */
   #idleSinceMs: number;
   #headSinceMs = 0;
 
   constructor(wire: Wire, plan: Plan, host: ServerHost, events: ServerEvents) {
     this.wire = wire;
+    this.brake = new Brake(wire);
     this.#host = host;
     this.#events = events;
     this.#head = this.#parser.head;
@@ -84,45 +99,40 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   onData(chunk: Buffer): void {
     if (this.#state === 'tunnel') return this.#exchange.tunnelData(chunk);
     if (this.#state !== 'open') return;
-    if (this.#pipelined !== undefined || this.#reading) return this.#hold(chunk, 0);
-    this.#read(chunk);
+    if (this.#pipelined !== undefined || this.#reading) return this.#hold(chunk, 0, false);
+    this.#read(chunk, false);
   }
 
   onEnd(): void {
     this.#clientEnded = true;
     if (this.#state === 'tunnel') return this.#exchange.clientEnded();
-    if (this.#state === 'closing') return;
-    // A client that half-closes after its request still wants the answer; within one it has given up.
-    if (this.#exchange.state === 'idle' && this.#pipelined === undefined) return this.#close();
-    if (!this.#parser.done) this.cut();
+    if (this.#state === 'open') this.#checkEnd();
   }
 
   onDrain(): void {
     this.#exchange.clientDrained();
+    this.#proceed();
   }
 
-  onClosed(): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.#pipelined = undefined;
-    this.#exchange.abandon('client_gone');
-    this.#events.onClosed();
+  onClosed(clean: boolean): void {
+    if (clean && this.#state === 'tunnel') this.#clientGone = true;
+    else this.#over();
   }
 
   /** To be called every second. */
   check(nowMs: number): void {
-    const { headMs, clientIdleMs, lingerMs } = this.#host;
-    if (this.#exchange.state !== 'idle') return this.#exchange.checkIdle(nowMs);
-    if (this.#state === 'closing') {
-      if (nowMs - this.#idleSinceMs > lingerMs) this.cut();
-      return;
-    }
-    if (!this.#parser.started) this.#headSinceMs = 0;
+    if (this.#exchange.state !== 'idle') return this.#checkExchange(nowMs);
+    if (this.#state === 'closing') return this.#checkClosing(nowMs);
+    const { headMs, clientIdleMs } = this.#host;
+    if (!this.#parser.started || this.#pipelined !== undefined) this.#headSinceMs = 0;
     else if (this.#headSinceMs === 0) this.#headSinceMs = nowMs;
     else if (nowMs - this.#headSinceMs > headMs)
       return this.#refuse(new HttpRefusal('timeout_head', 'the head of a request did not come in time'));
     if (this.#host.draining && !this.#parser.started) return this.#close();
-    if (nowMs - this.#idleSinceMs > clientIdleMs) this.#close();
+    if (nowMs - this.#idleSinceMs <= clientIdleMs) return;
+    // It asks and does not read what it is answered.
+    if (this.#exchange.behind) this.cut();
+    else this.#close();
   }
 
   /** Ends it at once, whatever is under way. */
@@ -135,7 +145,8 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   // === The exchange's owner ===
 
   get persistent(): boolean {
-    return this.#head.keepAlive && !this.#clientEnded && !this.#host.draining;
+    const last = this.#clientEnded && this.#pipelined === undefined && this.#unread === 0;
+    return this.#head.keepAlive && !last && !this.#host.draining;
   }
 
   get requestDone(): boolean {
@@ -145,25 +156,19 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   answer(answer: HttpRefusal | Redirect): number {
     const close = !this.persistent || !this.requestDone;
     const { status, fields, body } = replyTo(answer, false);
-    const text = simpleResponse(status, fields, body, close);
-    this.wire.writeText(this.#head.method === 'HEAD' ? withoutBody(text) : text);
+    const all = !close && this.#head.minor === 0 ? [...fields, KEEP_ALIVE] : fields;
+    const text = simpleResponse(status, all, body, close);
+    if (!this.wire.writeText(this.#head.method === 'HEAD' ? withoutBody(text) : text))
+      this.#exchange.clientBehind();
     return status;
   }
 
   responded(persistent: boolean): void {
-    const nowMs = this.#host.now();
-    this.#idleSinceMs = nowMs;
+    this.#idleSinceMs = this.#host.now();
     if (!persistent) return this.#close();
     this.#parser.next();
     // Further down the stack somebody may still be reading a chunk: it goes on by itself.
-    if (this.#reading || this.#pipelined === undefined) return;
-    const chunk = this.#pipelined;
-    this.#pipelined = undefined;
-    queueMicrotask(() => {
-      if (this.#state !== 'open') return;
-      this.#read(chunk);
-      if (this.#pipelined === undefined) this.wire.resume();
-    });
+    if (!this.#reading) this.#proceed();
   }
 
   becomeTunnel(): void {
@@ -171,42 +176,52 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
     const early = this.#pipelined;
     this.#pipelined = undefined;
     if (early !== undefined) this.#exchange.tunnelData(early);
-    this.wire.resume();
+    this.brake.release(TURN);
     if (this.#clientEnded) this.#exchange.clientEnded();
+  }
+
+  tunnelEnded(): void {
+    if (this.#clientGone) this.#over();
+    else this.#close();
   }
 
   cut(): void {
     this.wire.reset();
-    this.onClosed();
+    this.#over();
   }
 
-  #read(chunk: Buffer): void {
+  /** @param own the chunk is this object's, and stays as it is. */
+  #read(chunk: Buffer, own: boolean): void {
     this.#reading = true;
     try {
-      this.#requests(chunk);
+      this.#requests(chunk, own);
     } catch (error) {
       if (!(error instanceof Http1Error)) throw error;
       this.#nonsense(error);
     } finally {
       this.#reading = false;
+      this.#unread = 0;
     }
   }
 
-  #requests(chunk: Buffer): void {
+  #requests(chunk: Buffer, own: boolean): void {
     const parser = this.#parser;
     const exchange = this.#exchange;
     let at = 0;
     while (at < chunk.length && this.#state === 'open') {
       if (exchange.state === 'idle') {
+        if (exchange.behind) return this.#hold(chunk, at, own);
         const after = parser.readHead(chunk, at);
         if (after < 0) return;
         at = after;
+        this.#unread = chunk.length - at;
         if (this.#head.host === '') this.#head.host = this.#events.destination;
         exchange.begin(this.#head, this);
         if (this.#state !== 'open') return;
         if (exchange.state === 'idle') continue;
-      } else if (parser.done) return this.#hold(chunk, at);
+      } else if (parser.done) return this.#hold(chunk, at, own);
       const end = parser.readBody(chunk, at);
+      this.#unread = chunk.length - end;
       exchange.body(chunk, at, end);
       at = end;
       exchange.flush();
@@ -215,18 +230,47 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   }
 
   /** Not before the request that is under way is answered; more is not read meanwhile. */
-  #hold(chunk: Buffer, from: number): void {
-    const rest = Buffer.from(chunk.subarray(from));
-    this.#pipelined = this.#pipelined === undefined ? rest : Buffer.concat([this.#pipelined, rest]);
-    this.wire.pause();
+  #hold(chunk: Buffer, from: number, own: boolean): void {
+    const rest = chunk.subarray(from);
+    if (this.#pipelined !== undefined) this.#pipelined = Buffer.concat([this.#pipelined, rest]);
+    else this.#pipelined = own ? rest : Buffer.from(rest);
+    this.brake.hold(TURN);
+  }
+
+  /** The turn of what was held back may have come. In a turn of its own, so that a thousand requests are no recursion. */
+  #proceed(): void {
+    if (this.#taking || this.#pipelined === undefined) return;
+    this.#taking = true;
+    queueMicrotask(() => {
+      this.#taking = false;
+      this.#take();
+    });
+  }
+
+  #take(): void {
+    const chunk = this.#pipelined;
+    const { state, behind } = this.#exchange;
+    if (chunk === undefined || this.#state !== 'open' || state !== 'idle' || behind) return;
+    this.#pipelined = undefined;
+    this.#read(chunk, true);
+    if (this.#pipelined !== undefined) return;
+    this.brake.release(TURN);
+    this.#checkEnd();
+  }
+
+  /** A client that half-closes after its requests still wants the answers; within one it has given up. */
+  #checkEnd(): void {
+    if (!this.#clientEnded || this.#pipelined !== undefined || this.#state !== 'open') return;
+    if (this.#exchange.state === 'idle') this.#close();
+    else if (!this.#parser.done) this.cut();
   }
 
   #nonsense(error: Http1Error): void {
     this.#events.onNonsense(error);
-    // Within a body: the head has been forwarded, so the application must see a break, not an end.
-    const early = this.#exchange.state === 'idle';
+    const { answering } = this.#exchange;
+    // Within a body, the application sees a break, not an end.
     this.#exchange.abandon(error.reason);
-    if (!early) return this.cut();
+    if (answering) return this.cut();
     this.#refuse(new HttpRefusal('bad_request', error.message, error, error.status));
   }
 
@@ -236,6 +280,24 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
     this.#close();
   }
 
+  /** Closing and half-closing look alike: who asks and half-closes is answered, if that does not take long. */
+  #checkExchange(nowMs: number): void {
+    const waits = this.#clientEnded && this.#state === 'open' && !this.#exchange.answering;
+    if (!waits) return this.#exchange.checkIdle(nowMs);
+    if (this.#endedMs === 0) this.#endedMs = nowMs;
+    else if (nowMs - this.#endedMs > this.#host.lingerMs) this.cut();
+  }
+
+  #checkClosing(nowMs: number): void {
+    const { clientIdleMs, lingerMs } = this.#host;
+    if (!this.#flushed && this.wire.flushed) {
+      this.#flushed = true;
+      this.#idleSinceMs = nowMs;
+    }
+    // A slow client gets its last answer too.
+    if (nowMs - this.#idleSinceMs > (this.#flushed ? lingerMs : clientIdleMs)) this.cut();
+  }
+
   /** Half-closes, so that the last answer arrives; what the client still sends is thrown away for a while. */
   #close(): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
@@ -243,6 +305,14 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
     this.#idleSinceMs = this.#host.now();
     this.#pipelined = undefined;
     this.wire.end();
-    this.wire.resume();
+    this.brake.releaseAll();
+  }
+
+  #over(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#pipelined = undefined;
+    this.#exchange.abandon('client_gone');
+    this.#events.onClosed();
   }
 }

@@ -16,35 +16,43 @@ export interface ResponseReader {
   responseEnded(): void;
   /** The connection takes bytes again. */
   requestDrained(): void;
-  connectionClosed(): void;
+  /** @param clean both halves had ended. */
+  connectionClosed(clean: boolean): void;
+}
+
+/** Where connections wait between exchanges. */
+export interface IdlePool {
+  /** The most recently used last. */
+  readonly idle: H1Upstream[];
+  /** Nobody takes any from it again. */
+  readonly closed: boolean;
 }
 
 export class H1Upstream implements WireEvents {
   readonly wire: Wire;
   readonly parser = new ResponseParser();
-  /** Exchanges that it has carried, the present one included. */
-  uses = 0;
+  /** It has waited unused: its server may have closed it just when it is used again. */
+  waited = false;
   /** Monotonic milliseconds of the last release. */
   idleSinceMs = 0;
   closed = false;
   #reader: ResponseReader | undefined;
-  readonly #idle: H1Upstream[];
+  readonly #pool: IdlePool;
   readonly #onClosed: () => void;
 
   /**
-   * @param idle where it waits between exchanges.
+   * Starts the wire: it may be closed at once.
    * @param onClosed once.
    */
-  constructor(wire: Wire, idle: H1Upstream[], onClosed: () => void) {
+  constructor(wire: Wire, pool: IdlePool, onClosed: () => void) {
     this.wire = wire;
-    this.#idle = idle;
+    this.#pool = pool;
     this.#onClosed = onClosed;
     wire.start(this);
   }
 
   /** Belongs to the exchange until it is released or destroyed. */
   claim(reader: ResponseReader): void {
-    this.uses += 1;
     this.#reader = reader;
   }
 
@@ -52,8 +60,10 @@ export class H1Upstream implements WireEvents {
   release(nowMs: number): void {
     this.#reader = undefined;
     if (this.closed) return;
+    if (this.#pool.closed) return this.destroy();
+    this.waited = true;
     this.idleSinceMs = nowMs;
-    this.#idle.push(this);
+    this.#pool.idle.push(this);
   }
 
   /** Not good for another. */
@@ -81,18 +91,19 @@ export class H1Upstream implements WireEvents {
     this.#reader?.requestDrained();
   }
 
-  onClosed(): void {
+  onClosed(clean: boolean): void {
     const reader = this.#reader;
     this.#reader = undefined;
     this.#close();
-    reader?.connectionClosed();
+    reader?.connectionClosed(clean);
   }
 
   #close(): void {
     if (this.closed) return;
     this.closed = true;
-    const at = this.#idle.indexOf(this);
-    if (at >= 0) this.#idle.splice(at, 1);
+    const { idle } = this.#pool;
+    const at = idle.indexOf(this);
+    if (at >= 0) idle.splice(at, 1);
     this.#onClosed();
   }
 }

@@ -1,18 +1,13 @@
 /** The application behind a gate, reached in its caller's name: connections of one caller's connection only. */
 
 import { formatEndpoint } from '#base/net.ts';
-import {
-  enter,
-  type InboundCaller,
-  type LocalPod,
-  type TunnelLimits,
-  type Visit,
-} from '../../tunnel/index.ts';
+import type { enter, InboundCaller, LocalPod, TunnelLimits, Visit } from '../../tunnel/index.ts';
 import type { Upstream } from '../exchange/upstream.ts';
 import { H1Upstream } from '../h1/upstream-connection.ts';
 import type { H2Pool } from '../h2/upstream-pool.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
+import { StartedWire, Switch } from '../wire/started.ts';
 import type { Wire } from '../wire/wire.ts';
 
 interface Connected {
@@ -24,12 +19,15 @@ export class AppUpstream implements Upstream {
   readonly address: string;
   readonly idle: H1Upstream[] = [];
   h2: H2Pool | undefined;
+  /** The caller's connection is gone. */
+  closed = false;
   readonly #pod: LocalPod;
   readonly #caller: InboundCaller;
   readonly #ip: string;
   readonly #port: number;
   readonly #visit: Visit;
   readonly #limits: TunnelLimits;
+  readonly #enter: typeof enter;
   /** Connected before anybody asked, to know that the application is there. */
   #ready: Wire | undefined;
   #again = false;
@@ -41,6 +39,7 @@ export class AppUpstream implements Upstream {
     port: number,
     visit: Visit,
     limits: TunnelLimits,
+    into: typeof enter,
   ) {
     this.#pod = pod;
     this.#caller = caller;
@@ -48,6 +47,7 @@ export class AppUpstream implements Upstream {
     this.#port = port;
     this.#visit = visit;
     this.#limits = limits;
+    this.#enter = into;
     this.address = formatEndpoint(ip, port);
   }
 
@@ -63,14 +63,32 @@ export class AppUpstream implements Upstream {
     return ready;
   }
 
-  /** It was HTTP after all. */
-  giveBack(ready: Wire): void {
+  /** What was prepared waits for the first request. */
+  keepReady(): void {
+    const wire = this.takeReady();
+    if (wire === undefined) return;
+    const listening = new Switch();
+    this.keep(wire, listening);
+    wire.start(listening);
+  }
+
+  /** It waits for a request. If the application ends it before, or speaks unasked, the request connects anew. */
+  keep(wire: Wire, listening: Switch): void {
+    const ready = new StartedWire(wire, listening, [], false);
     this.#ready = ready;
+    const drop = () => {
+      if (this.#ready === ready) this.#ready = undefined;
+      wire.reset();
+    };
+    listening.target = { onData: drop, onEnd: drop, onDrain: () => {}, onClosed: drop };
   }
 
   async connectH1(): Promise<H1Upstream> {
+    const waited = this.#ready !== undefined;
     const { wire, closed } = await this.connect();
-    return new H1Upstream(wire, this.idle, closed);
+    const connection = new H1Upstream(wire, this, closed);
+    connection.waited = waited;
+    return connection;
   }
 
   async connect(): Promise<Connected> {
@@ -91,6 +109,7 @@ export class AppUpstream implements Upstream {
   waited(): void {}
 
   close(): void {
+    this.closed = true;
     this.takeReady()?.reset();
     for (const connection of [...this.idle]) connection.destroy();
     this.h2?.destroy();
@@ -102,8 +121,20 @@ export class AppUpstream implements Upstream {
     const caller = this.#again ? anyPort : this.#caller;
     this.#again = true;
     const wire = new SocketWire();
-    return wire.attach(
-      await enter(this.#pod, caller, this.#ip, this.#port, this.#visit, this.#limits, wire.reader),
+    const socket = await this.#enter(
+      this.#pod,
+      caller,
+      this.#ip,
+      this.#port,
+      this.#visit,
+      this.#limits,
+      wire.reader,
     );
+    wire.attach(socket);
+    if (this.closed) {
+      wire.reset();
+      throw new HttpRefusal('connect_failed', `the caller of ${this.address} has gone`);
+    }
+    return wire;
   }
 }

@@ -4,8 +4,8 @@
  */
 
 import { formatEndpoint, ipBytes } from '#base/net.ts';
-import { type InboundCall, StreamSide, type TunnelLimits } from '../../tunnel/index.ts';
-import { type HttpServer, LINE_WAIT_MS, Opening } from '../door/opening.ts';
+import { type enter, type InboundCall, StreamSide, type TunnelLimits } from '../../tunnel/index.ts';
+import { type HttpServer, Opening } from '../door/opening.ts';
 import { SideWire } from '../wire/side-wire.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
 import { StartedWire, Switch } from '../wire/started.ts';
@@ -20,12 +20,14 @@ export interface InboundParts {
   worker: Worker;
   gate: GateParts;
   limits: TunnelLimits;
+  /** Connects to the application. */
+  enter: typeof enter;
 }
 
 export async function openInbound(call: InboundCall, parts: InboundParts): Promise<void> {
   const { pod, caller, ip, port } = call;
   const visitor = new Visitor(pod);
-  const app = new AppUpstream(pod, caller, ip, port, visitor, parts.limits);
+  const app = new AppUpstream(pod, caller, ip, port, visitor, parts.limits, parts.enter);
   try {
     await app.prepare();
   } catch (error) {
@@ -75,19 +77,13 @@ export async function openInbound(call: InboundCall, parts: InboundParts): Promi
     visitor.leave();
     app.close();
   };
+  const { worker } = parts;
   if (protocol === 'http') {
-    const opening = new Opening(wire, true, {
-      http,
-      opaque: client => asBytes(client, StartedWire.of(app.takeReady() as Wire)),
-      nothing,
-    });
-    parts.worker.watchHead(
-      () => opening.told,
-      () => wire.reset(),
-    );
+    app.keepReady();
+    new Opening(wire, true, worker.patience(true), { http, nothing });
     return;
   }
-  detect(wire, app, http, asBytes, nothing, parts.worker);
+  detect(wire, app, http, asBytes, nothing, worker);
 }
 
 /** Both sides are listened to: if the application speaks first, it is not HTTP. */
@@ -102,9 +98,26 @@ function detect(
   const ready = app.takeReady() as Wire;
   const listening = new Switch();
   let greeting: Buffer | undefined;
-  const opening = new Opening(wire, false, {
+  let opening: Opening | undefined;
+  let gone = false;
+  listening.target = {
+    onData: chunk => {
+      greeting = owned(ready, chunk);
+      ready.pause();
+      opening?.opaque();
+    },
+    onEnd: () => opening?.opaque(),
+    onDrain: () => {},
+    onClosed: () => {
+      gone = true;
+      if (opening?.told !== true) wire.reset();
+    },
+  };
+  // Before the client's: what it has said already may decide at once.
+  ready.start(listening);
+  opening = new Opening(wire, false, worker.patience(false), {
     http: version => {
-      app.giveBack(new StartedWire(ready, listening, [], false));
+      app.keep(ready, listening);
       return http(version);
     },
     opaque: client =>
@@ -114,22 +127,7 @@ function detect(
       nothing();
     },
   });
-  listening.target = {
-    onData: chunk => {
-      greeting = owned(ready, chunk);
-      ready.pause();
-      opening.opaque();
-    },
-    onEnd: () => opening.opaque(),
-    onDrain: () => {},
-    onClosed: () => {
-      if (!opening.told) wire.reset();
-    },
-  };
-  ready.start(listening);
-  worker.later(LINE_WAIT_MS, () => {
-    if (opening.undecided) opening.opaque();
-  });
+  if (gone && !opening.told) wire.reset();
 }
 
 function wireOf(call: InboundCall): Wire {

@@ -4,7 +4,7 @@ import { ipBytes } from '#base/net.ts';
 import type { Resolver } from '../../resolve/index.ts';
 import type { LocalPod, OpenConnection, OutboundCall, Reason } from '../../tunnel/index.ts';
 import { DetectingSide } from '../door/detecting-side.ts';
-import { type HttpServer, LINE_WAIT_MS, Opening } from '../door/opening.ts';
+import { type HttpServer, Opening } from '../door/opening.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
 import type { Worker } from '../worker.ts';
 import type { OutboundClient } from './client.ts';
@@ -47,34 +47,23 @@ export function openOutbound(call: OutboundCall, parts: OutboundParts): void {
     return server;
   };
   if (target.http?.protocol === 'http') {
-    const opening = new Opening(wire, true, {
-      http,
-      opaque: client => {
-        open.leave();
-        call.relay(client);
-      },
-      nothing: () => open.leave(),
-    });
-    worker.watchHead(
-      () => opening.told,
-      () => wire.reset(),
-    );
+    new Opening(wire, true, worker.patience(true), { http, nothing: () => open.leave() });
     return;
   }
-  const side = new DetectingSide(wire, version => {
+  const side = new DetectingSide(wire, worker.patience(false), version => {
     const server = http(version);
     pod.add(open, 'outbound');
     return server;
   });
   // The relay's own record of the connection stands until it is known to be HTTP.
   open.leave();
-  worker.later(LINE_WAIT_MS, () => side.giveUp());
   call.relay(side);
 }
 
 function clientOf(call: OutboundCall, service: Service, parts: OutboundParts): OutboundClient {
   const { pod, source, destination } = call;
   const { identity, namespace } = pod.who;
+  let asked = false;
   return {
     ...parts.client,
     pod,
@@ -86,6 +75,12 @@ function clientOf(call: OutboundCall, service: Service, parts: OutboundParts): O
     refresh: () => {
       const now = parts.resolver.known(destination);
       if (now?.kind === 'service' && now.name === service.name) service.update(now);
+      if (now !== undefined || asked) return;
+      // Forgotten meanwhile, for others were used more.
+      asked = true;
+      void parts.resolver.resolve(destination).then(() => {
+        asked = false;
+      });
     },
   };
 }

@@ -54,6 +54,11 @@ export class OutboundPlan implements Plan {
   #attemptMs = 0;
   #underWay = false;
   #firstByteMs = 0;
+  #answered = false;
+  /** The client gives the request less time than the service does. */
+  #hurried = false;
+  /** Which request it is: what was asked for an earlier one may be answered late. */
+  #turn = 0;
   #attempts = 0;
   readonly #retries: Retries;
 
@@ -142,13 +147,14 @@ export class OutboundPlan implements Plan {
       return 'retry';
     }
     this.#firstByteMs = took;
+    this.#answered = true;
     return 'forward';
   }
 
   failed(refusal: HttpRefusal, untouched: boolean, nowMs: number): 'retry' | HttpRefusal {
     const took = nowMs - this.#attemptMs;
     const { reason } = refusal;
-    if (reason.startsWith('timeout')) this.#client.service.counters.timeouts += 1;
+    if (reason.startsWith('timeout') && refusal.by !== 'client') this.#client.service.counters.timeouts += 1;
     if (reason === 'overloaded') {
       this.#client.service.counters.shed += 1;
       this.#attemptOver('ignored', took, nowMs);
@@ -159,17 +165,25 @@ export class OutboundPlan implements Plan {
       this.#attemptOver('success', took, nowMs);
       return refusal;
     }
-    this.#attemptOver('failure', took, nowMs);
+    this.#attemptOver(this.#saysNothing(refusal, untouched) ? 'ignored' : 'failure', took, nowMs);
     const retries = this.#retries;
     if (untouched && retries.anotherConnection()) return 'retry';
     const again =
-      this.#firstByteMs === 0 &&
+      !this.#answered &&
       this.keepBytes >= 0 &&
       reason !== 'timeout_total' &&
       reason !== 'timeout_idle' &&
       retries.wanted(0, -1, false) &&
       retries.take();
     return again ? 'retry' : refusal;
+  }
+
+  /** Is it no fault of the endpoint's? */
+  #saysNothing({ reason, by }: HttpRefusal, untouched: boolean): boolean {
+    // A server may close a connection that waits whenever it likes.
+    if (reason === 'upstream_reset') return untouched;
+    if (reason === 'timeout_total') return this.#hurried;
+    return by === 'client';
   }
 
   tooLarge(): void {
@@ -181,9 +195,10 @@ export class OutboundPlan implements Plan {
     const { status, grpcStatus, reason } = outcome;
     const { service, requests } = this.#client;
     if (this.#underWay) {
-      const took = this.#firstByteMs > 0 ? this.#firstByteMs : nowMs - this.#attemptMs;
-      const gone = status === 0 && (reason === 'client_gone' || reason === '');
-      const bad = (reason !== '' && reason !== 'client_gone') || this.#retries.isFailure(status, grpcStatus);
+      const took = this.#answered ? this.#firstByteMs : nowMs - this.#attemptMs;
+      // What the application does wrong has been told by `failed`; else the client went, or was cut off.
+      const gone = status === 0;
+      const bad = gone || this.#retries.isFailure(status, grpcStatus);
       this.#attemptOver(gone ? 'ignored' : bad ? 'failure' : 'success', took, nowMs);
       if (this.#retries.retried && !bad) service.counters.retrySuccesses += 1;
     }
@@ -212,6 +227,7 @@ export class OutboundPlan implements Plan {
     this.#tried.length = 0;
     this.#upstream = undefined;
     this.#service = undefined;
+    this.#turn += 1;
   }
 
   #reset(view: CarriedRequest, version: HttpVersion, nowMs: number): void {
@@ -230,6 +246,8 @@ export class OutboundPlan implements Plan {
     this.#attempts = 0;
     this.#underWay = false;
     this.#firstByteMs = 0;
+    this.#answered = this.#hurried = false;
+    this.#turn += 1;
     this.keepBytes = -1;
     this.#client.refresh();
     const { service } = this.#client;
@@ -296,8 +314,8 @@ export class OutboundPlan implements Plan {
     const epochMs = this.#client.wallNow();
     const sent = sentDeadlineMs(this.#view);
     // Advisory in Linkerd; a caller that has given up gains nothing from our going on.
-    if (sent !== undefined && (this.totalMs === 0 || sent - epochMs < this.totalMs))
-      this.totalMs = Math.max(Math.ceil(sent - epochMs), 1);
+    this.#hurried = sent !== undefined && (this.totalMs === 0 || sent - epochMs < this.totalMs);
+    if (sent !== undefined && this.#hurried) this.totalMs = Math.max(Math.ceil(sent - epochMs), 1);
     this.keepBytes = this.#retries.settle(action?.retry, this.#method, this.#version);
     this.#context = contextFields(
       this.#view,
@@ -313,13 +331,14 @@ export class OutboundPlan implements Plan {
     const key = this.#dtab === '' ? this.#name : `${this.#name} ${this.#dtab}`;
     const known = this.#client.names.known(key);
     if (known !== undefined) return this.#choose(known);
-    return this.#client.names
-      .resolve(key)
-      .then(bound =>
-        bound === undefined
-          ? new HttpRefusal('unresolved', `namerd did not say in time what ${this.#name} is bound to`)
-          : this.#choose(bound),
-      );
+    return this.#resolve(key, this.#turn);
+  }
+
+  async #resolve(key: string, turn: number): Promise<Verdict> {
+    const bound = await this.#client.names.resolve(key);
+    // Nobody waits for the answer any more, and this may be about another request already.
+    if (turn === this.#turn && bound !== undefined) return this.#choose(bound);
+    return new HttpRefusal('unresolved', `namerd did not say in time what ${key} is bound to`);
   }
 
   #choose(bound: NameClient): Verdict {

@@ -70,6 +70,8 @@ export class PodUpstream implements Upstream {
   readonly client: ServiceClient;
   readonly idle: H1Upstream[] = [];
   h2: H2Pool | undefined;
+  /** Nobody sends anything by it any more. */
+  closed = false;
   connections = 0;
   /** How the last connection was secured. */
   security: Security | '' = '';
@@ -135,7 +137,7 @@ export class PodUpstream implements Upstream {
       throw new HttpRefusal('overloaded', `${client.pending} requests wait for a connection to ${client.id}`);
     try {
       const { wire, closed } = await this.#connect();
-      return new H1Upstream(wire, this.idle, closed);
+      return new H1Upstream(wire, this, closed);
     } finally {
       client.waited();
     }
@@ -165,6 +167,7 @@ export class PodUpstream implements Upstream {
   }
 
   close(): void {
+    this.closed = true;
     for (const connection of [...this.idle]) connection.destroy();
     this.h2?.destroy();
   }
@@ -185,10 +188,12 @@ export class PodUpstream implements Upstream {
       this.connections -= 1;
     };
     const startedMs = now();
-    let wire: Wire;
+    let wire: Wire | undefined;
     try {
       wire = await this.#wire(visit);
+      visit.mustGoOn();
     } catch (error) {
+      wire?.reset();
       gone();
       throw HttpRefusal.of(error);
     }
@@ -196,7 +201,8 @@ export class PodUpstream implements Upstream {
     endpoint.open += 1;
     const flows = edges.flow(visit.labels);
     for (const flow of flows) flow.opened(now() - startedMs);
-    visit.onBroken = () => wire.reset();
+    const made = wire;
+    visit.onBroken = () => made.reset();
     const closed = () => {
       endpoint.open -= 1;
       for (const flow of flows) flow.closed();

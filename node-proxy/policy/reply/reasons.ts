@@ -86,6 +86,12 @@ const TABLE = {
     'Nothing moved for too long: see the idle timeout in the TrafficPolicy.',
     DEADLINE_EXCEEDED,
   ],
+  timeout_client: [
+    408,
+    'client',
+    'The client must send what it announces, and read what it is answered.',
+    DEADLINE_EXCEEDED,
+  ],
   timeout_head: [408, 'client', 'The client must send the head of a request in one go.', DEADLINE_EXCEEDED],
 
   // Limits. Envoy: 503 for an open circuit.

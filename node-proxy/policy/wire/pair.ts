@@ -34,6 +34,10 @@ class PairedWire implements Wire {
   #told = false;
   #scheduled = false;
 
+  get flushed(): boolean {
+    return this.#closed !== 'no' || (this.#ended && this.peer.#held === 0);
+  }
+
   start(events: WireEvents): void {
     this.#events = events;
     this.#schedule();

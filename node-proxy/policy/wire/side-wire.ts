@@ -11,6 +11,10 @@ export class SideWire implements Wire {
     this.#side = side;
   }
 
+  get flushed(): boolean {
+    return this.#side.flushed !== false;
+  }
+
   start(events: WireEvents): void {
     this.#side.start(events);
   }

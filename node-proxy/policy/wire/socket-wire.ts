@@ -32,8 +32,15 @@ export class SocketWire implements Wire {
   /** The socket that was made with the reader; nothing is read before {@link SocketWire.start}. */
   attach(socket: Socket): this {
     this.#socket = socket;
+    // 'close' follows every error.
+    socket.on('error', ignore);
     socket.pause();
     return this;
+  }
+
+  get flushed(): boolean {
+    const socket = this.#socket;
+    return socket === undefined || socket.destroyed || socket.writableFinished;
   }
 
   start(events: WireEvents): void {
@@ -42,8 +49,6 @@ export class SocketWire implements Wire {
     this.#events = events;
     socket.on('end', () => this.#events?.onEnd());
     socket.on('drain', () => this.#events?.onDrain());
-    // 'close' follows every error.
-    socket.on('error', ignore);
     socket.on('close', () => this.#events?.onClosed(socket.readableEnded && socket.writableFinished));
     socket.resume();
   }

@@ -3,14 +3,18 @@
 import type { SideEvents } from '../../tunnel/index.ts';
 import type { Wire, WireEvents } from './wire.ts';
 
-/** Lets the listener of a wire be another one later. It hears of an end that came before it. */
+/** Lets the listener of a wire be another one later. What comes while there is none, it hears first. */
 export class Switch implements SideEvents {
   target: SideEvents | undefined;
+  #early: Buffer[] | undefined;
   #ended = false;
   #closed: boolean | undefined;
 
   onData(chunk: Buffer): void {
-    this.target?.onData(chunk);
+    if (this.target !== undefined) return this.target.onData(chunk);
+    // A paused wire still delivers what is on its way: a read, or a window.
+    this.#early ??= [];
+    this.#early.push(Buffer.from(chunk));
   }
 
   onEnd(): void {
@@ -27,8 +31,12 @@ export class Switch implements SideEvents {
     this.target?.onClosed(clean);
   }
 
+  /** @param target hears also of an end that came before it. */
   to(target: SideEvents): void {
     this.target = target;
+    const early = this.#early;
+    this.#early = undefined;
+    if (early !== undefined) for (const chunk of early) target.onData(chunk);
     if (this.#ended) target.onEnd();
     if (this.#closed !== undefined) target.onClosed(this.#closed);
   }
@@ -39,6 +47,8 @@ export class StartedWire implements Wire {
   readonly #wire: Wire;
   readonly #switch: Switch;
   readonly #read: readonly Buffer[];
+  /** By who listens now. */
+  #paused = false;
 
   /**
    * @param listening what the wire was started with.
@@ -60,11 +70,15 @@ export class StartedWire implements Wire {
     return new StartedWire(wire, listening, [], true);
   }
 
+  get flushed(): boolean {
+    return this.#wire.flushed;
+  }
+
   start(events: WireEvents): void {
     for (const chunk of this.#read) events.onData(chunk);
     const copied = this.#wire.ephemeral && !this.ephemeral;
     this.#switch.to(copied ? copying(events) : events);
-    this.#wire.resume();
+    if (!this.#paused) this.#wire.resume();
   }
 
   write(chunk: Buffer): boolean {
@@ -88,10 +102,12 @@ export class StartedWire implements Wire {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#wire.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#wire.resume();
   }
 

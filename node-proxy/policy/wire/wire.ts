@@ -10,6 +10,8 @@ export type WireEvents = SideEvents;
 export interface Wire extends Side {
   /** Chunks given to `onData` are overwritten by the next read: who keeps one copies it. */
   readonly ephemeral: boolean;
+  /** After `end`: all that was written has left this process, or never will. */
+  readonly flushed: boolean;
   /** @param text latin1. @returns false when the far end is slower: wait for `onDrain`. */
   writeText(text: string): boolean;
   /** What is written until `uncork` leaves together. */

@@ -29,6 +29,8 @@ export interface Side {
   resume(): void;
   /** Ends at once so that the far end sees an error: RST for TCP, RST_STREAM in a tunnel. */
   reset(): void;
+  /** After `end`: all that was written has left. Undefined where nobody asks. */
+  readonly flushed?: boolean;
 }
 
 /** A socket or a stream, as a side. */
@@ -100,6 +102,7 @@ export class StreamSide implements Side, StreamEvents {
   #early: (() => void)[] | undefined;
   #paused = false;
   #owed = 0;
+  #sent = false;
   /** Halves that have ended; 2 = closed, however. */
   #ended = 0;
 
@@ -125,8 +128,13 @@ export class StreamSide implements Side, StreamEvents {
 
   /** Only now has this half ended: what was written before may have waited for the peer's window. */
   onSent(): void {
+    this.#sent = true;
     this.#ended += 1;
     this.#finished();
+  }
+
+  get flushed(): boolean {
+    return this.#sent || this.#stream.closed;
   }
 
   pause(): void {

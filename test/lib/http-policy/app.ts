@@ -45,7 +45,7 @@ export class AppConnection {
     this.#app = app;
     this.socket = socket;
     socket.setNoDelay(true);
-    socket.on('data', chunk => this.#data(chunk));
+    socket.on('data', (chunk: Buffer) => this.#data(chunk));
     socket.on('end', () => {
       this.ended = true;
       app.told();

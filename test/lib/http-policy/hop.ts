@@ -3,8 +3,6 @@
  * a service; endpoints are dialled directly, without namespaces or tunnels.
  */
 
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 import {
   type AddressState,
   type ClientSettings,
@@ -13,10 +11,9 @@ import {
   type Replica,
   type ServiceHttp,
 } from '#api';
-import { systemClock } from '#base/clock.ts';
+import { type Clock, systemClock } from '#base/clock.ts';
 import { DENY_ALL } from '../../../node-proxy/authorize/index.ts';
 import { type Endpoint, EndpointTable, type NameClient } from '../../../node-proxy/balance/index.ts';
-import { EdgeCounters } from '../../../node-proxy/observe/edge-counters.ts';
 import { RequestCounters } from '../../../node-proxy/observe/requests/request-counters.ts';
 import {
   DEFAULT_HTTP_LIMITS,
@@ -25,15 +22,17 @@ import {
   type RequestEntry,
 } from '../../../node-proxy/policy/index.ts';
 import { Resolver } from '../../../node-proxy/resolve/index.ts';
-import {
-  type Connector,
-  Credentials,
-  DEFAULT_LIMITS,
+import type {
+  Connector,
   LocalPod,
-  type OutboundCall,
-  type SocketReader,
-  type WorkerContext,
+  OutboundCall,
+  Side,
+  SocketReader,
+  WorkerContext,
 } from '../../../node-proxy/tunnel/index.ts';
+import { Relay } from '../../../node-proxy/tunnel/relay/relay.ts';
+import { sideOf } from '../../../node-proxy/tunnel/relay/side.ts';
+import { contextOf, dialLoopback, type Handle, Listener, podOf, socketOf } from './loopback.ts';
 
 const DESTINATION = '10.96.0.1:80';
 const OWN_NAME = '/svc/shop/web/http';
@@ -47,6 +46,11 @@ export interface HopOptions {
   names?: Record<string, readonly string[]>;
   limits?: Partial<HttpLimits>;
   identity?: string;
+  clock?: Clock;
+  /** Resolves before a name does that is not known yet; false: it never does. */
+  naming?: (key: string) => Promise<boolean>;
+  /** Takes connections to endpoints, within the node. */
+  neighbour?: { pod: LocalPod; policy: HttpPolicy };
   /** Keeps no entries of the access log. */
   quiet?: boolean;
 }
@@ -56,44 +60,37 @@ export class Hop {
   readonly requests = new RequestCounters();
   readonly entries: RequestEntry[] = [];
   readonly resolver: Resolver;
-  readonly #server: Server;
-  readonly #pod: LocalPod;
+  readonly pod: LocalPod;
+  readonly context: WorkerContext;
+  readonly #listener: Listener;
   readonly #connector: Connector;
-  #http: ServiceHttp;
+  #http: ServiceHttp | undefined;
   #client: ClientSettings | undefined;
   readonly #names = new Map<string, readonly string[]>();
   #replicas: readonly string[];
+  /** Connections to endpoints that were ever made, and relays of what was not HTTP. */
+  dialled = 0;
+  relayed = 0;
 
-  constructor({ http, client, replicas, names = {}, limits = {}, identity, quiet = false }: HopOptions) {
+  constructor(options: HopOptions) {
+    const { http, client, replicas, names = {}, limits = {}, identity, quiet = false } = options;
+    const { clock = systemClock, naming = async () => true, neighbour } = options;
     this.#http = { protocol: 'http', consumers: {}, settings: DEFAULT_SERVICE_SETTINGS, ...http };
     this.#client = client;
     this.#replicas = replicas;
     for (const [name, list] of Object.entries(names)) this.#names.set(name, list);
-    const now = () => systemClock.monotonic();
     this.resolver = new Resolver({
-      clock: systemClock,
-      endpoints: new EndpointTable(now),
+      clock,
+      endpoints: new EndpointTable(() => clock.monotonic()),
       watch: () => {},
       unwatch: () => {},
       timeoutMs: 1_000,
       limit: 100,
       idleMs: 600_000,
     });
-    const context: WorkerContext = {
-      clock: systemClock,
-      random: Math.random,
-      limits: DEFAULT_LIMITS,
-      now,
-      edges: new EdgeCounters(),
-      log: undefined,
-      credentials: new Credentials({ trustDomain: 'test.mesh', roots: [] }),
-      resolver: this.resolver,
-      localPods: new Map(),
-      draining: false,
-      whenUnresolved: 'refuse',
-    };
+    this.context = contextOf(clock, this.resolver);
     this.policy = new HttpPolicy({
-      context,
+      context: this.context,
       requests: this.requests,
       limits: { ...DEFAULT_HTTP_LIMITS, ...limits },
       ...(quiet ? {} : { log: (entry: RequestEntry) => void this.entries.push(entry) }),
@@ -102,11 +99,12 @@ export class Hop {
         return {
           known: key => known.get(key),
           resolve: async key => {
+            if (!(await naming(key))) return undefined;
             const list = this.#names.get(key);
             if (list === undefined) return owner.compile({ state: 'bound', tree: { type: 'neg' } });
-            const client = owner.compile(this.#bound(key, list));
-            known.set(key, client);
-            return client;
+            const named = owner.compile(this.#bound(key, list));
+            known.set(key, named);
+            return named;
           },
         };
       },
@@ -114,42 +112,51 @@ export class Hop {
         throw new Error(`${about}: ${message}`);
       },
     });
-    this.#pod = new LocalPod(
-      {
-        id: 'pod',
-        workload: 'shop/client',
-        namespace: 'shop',
-        name: 'client',
-        identity: identity ?? 'spiffe://test.mesh/ns/shop/sa/client',
-        ips: ['10.1.0.2'],
+    if (neighbour !== undefined) Object.assign(this.context, { http: neighbour.policy });
+    this.pod = podOf('client', '10.1.0.2', DENY_ALL, identity);
+    this.#connector = {
+      local: () => neighbour?.pod,
+      checkIdentity: () => {},
+      connect: (endpoint: Endpoint, outgoing: { labels: { security: string } }, reader?: SocketReader) => {
+        outgoing.labels.security = 'plaintext';
+        this.dialled += 1;
+        return dialLoopback(endpoint.ip, endpoint.port, reader);
       },
-      { id: 'pod', fd: -1, close: () => {} } as never,
-      DENY_ALL,
-    );
-    this.#connector = { local: () => undefined, connect } as unknown as Connector;
+    } as unknown as Connector;
     this.#publish();
-    this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, socket =>
-      this.#accept(socket),
-    );
+    this.#listener = new Listener(handle => this.#accept(handle));
   }
 
-  async listen(): Promise<number> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return (this.#server.address() as AddressInfo).port;
+  listen(): Promise<number> {
+    return this.#listener.listen();
   }
 
   /** Namerd says something new. */
   change(http: Partial<ServiceHttp>, replicas = this.#replicas): void {
-    this.#http = { ...this.#http, ...http };
+    this.#http = { ...(this.#http as ServiceHttp), ...http };
+    this.#replicas = replicas;
+    this.#publish();
+  }
+
+  /** Nothing asks for HTTP any more. */
+  withoutHttp(replicas: readonly string[]): void {
+    this.#http = undefined;
     this.#replicas = replicas;
     this.#publish();
   }
 
   async close(): Promise<void> {
     this.policy.close();
-    // Not awaited: the server counts sockets whose connections were taken from them.
-    this.#server.close();
+    await this.#listener.close();
+  }
+
+  /** `<namespace>/<service>` or a bound id. */
+  counters(name = 'shop/web') {
+    return this.requests.service(name);
+  }
+
+  get lastEntry(): RequestEntry {
+    return this.entries.at(-1) as RequestEntry;
   }
 
   #publish(): void {
@@ -161,7 +168,7 @@ export class Hop {
       name: OWN_NAME,
       appProtocol: '',
       bound: this.#bound(OWN_NAME, this.#replicas),
-      http: this.#http,
+      ...(this.#http === undefined ? {} : { http: this.#http }),
     };
     void this.resolver.resolve(DESTINATION);
     this.resolver.bind(DESTINATION, state);
@@ -193,49 +200,28 @@ export class Hop {
     };
   }
 
-  #accept(socket: Socket): void {
-    const fd = (socket as unknown as { _handle: { fd: number } })._handle.fd;
+  #accept(handle: Handle): void {
     const target = this.resolver.known(DESTINATION);
     if (target?.kind !== 'service') throw new Error('not bound');
-    void fd;
     const call: OutboundCall = {
-      pod: this.#pod,
-      source: { ip: '10.1.0.2', port: socket.remotePort ?? 0 },
+      pod: this.pod,
+      source: { ip: '10.1.0.2', port: 40_000 },
       destination: DESTINATION,
       target,
       connector: this.#connector,
-      open: (reader?: SocketReader) => (reader === undefined ? socket : rewrap(socket, reader)),
-      relay: client => client.reset(),
+      open: reader => socketOf(handle, reader),
+      relay: client => void this.#relay(client),
     };
     this.policy.outbound(call);
   }
-}
 
-/** The same connection with another way of reading. */
-function rewrap(socket: Socket, reader: SocketReader): Socket {
-  const { _handle } = socket as unknown as { _handle: unknown };
-  const again = new Socket({ handle: _handle, onread: reader, allowHalfOpen: true } as never);
-  again.setNoDelay(true);
-  return again;
-}
-
-function connect(
-  endpoint: Endpoint,
-  outgoing: { labels: { security: string } },
-  reader?: SocketReader,
-): Promise<Socket> {
-  outgoing.labels.security = 'plaintext';
-  return new Promise((resolve, reject) => {
-    const socket = new Socket({
-      allowHalfOpen: true,
-      ...(reader === undefined ? {} : { onread: reader }),
-    } as never);
-    socket.setNoDelay(true);
-    socket.pause();
-    socket.once('error', reject);
-    socket.connect({ host: endpoint.ip, port: endpoint.port }, () => {
-      socket.off('error', reject);
-      resolve(socket);
-    });
-  });
+  /** As the L4 path does. */
+  async #relay(client: Side): Promise<void> {
+    const [ip = '', port] = (this.#replicas[0] ?? '').split(':');
+    this.relayed += 1;
+    const upstream = await dialLoopback(ip, Number(port)).catch(() => undefined);
+    if (upstream === undefined) return client.reset();
+    const meter = { sent: () => {}, received: () => {}, done: () => void (this.relayed -= 1) };
+    new Relay(client, sideOf(upstream), meter).start();
+  }
 }

@@ -7,6 +7,7 @@ import type { Authorizer } from '../../../node-proxy/authorize/index.ts';
 import { EdgeCounters } from '../../../node-proxy/observe/edge-counters.ts';
 import type { Resolver } from '../../../node-proxy/resolve/index.ts';
 import {
+  ConnectionRefused,
   Credentials,
   DEFAULT_LIMITS,
   LocalPod,
@@ -20,7 +21,6 @@ export type Handle = { close(): void };
 /** A server that makes no sockets of its own. */
 export class Listener {
   readonly #server: Server;
-  readonly #handles = new Set<Handle>();
 
   constructor(accept: (handle: Handle) => void) {
     this.#server = createServer();
@@ -65,9 +65,10 @@ export function dialLoopback(ip: string, port: number, reader?: SocketReader): P
     } as never);
     socket.setNoDelay(true);
     socket.pause();
-    socket.once('error', reject);
+    const refused = (error: Error) => reject(new ConnectionRefused('connect_failed', error.message, error));
+    socket.once('error', refused);
     socket.connect({ host: ip, port }, () => {
-      socket.off('error', reject);
+      socket.off('error', refused);
       resolve(socket);
     });
   });

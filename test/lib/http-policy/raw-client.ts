@@ -20,7 +20,7 @@ export class RawClient {
     const told = () => {
       for (const waiter of [...this.#waiters]) waiter();
     };
-    socket.on('data', chunk => {
+    socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
       this.bytes += chunk.length;
       told();

@@ -1,0 +1,36 @@
+/** Connections that were used before: who may use one again, and which are fit to wait. */
+
+import { Http1Error, type RequestHead, type ResponseParser, UNTIL_CLOSE } from '../../http1/index.ts';
+import type { H1Upstream, IdlePool } from './upstream-connection.ts';
+
+/** Requests that a connection which was used before may carry: if it was just being closed, they are repeated. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+/** Others use a waiting connection only if it was used a moment ago: servers close them after some seconds. */
+const FRESH_MS = 1_000;
+
+export function isIdempotent({ method }: RequestHead): boolean {
+  return IDEMPOTENT.has(method);
+}
+
+export function takeIdle({ idle }: IdlePool, nowMs: number, head: RequestHead): H1Upstream | undefined {
+  const last = idle[idle.length - 1];
+  if (last === undefined || (nowMs - last.idleSinceMs > FRESH_MS && !isIdempotent(head))) return undefined;
+  idle.pop();
+  return last;
+}
+
+/** May another request follow on the application's connection? */
+export function isReusable({ parser }: H1Upstream, { minor }: RequestHead): boolean {
+  const { keepAlive, framing } = parser.head;
+  return parser.done && minor === 1 && keepAlive && framing !== UNTIL_CLOSE;
+}
+
+/** Is the rest of a response in the chunk, and nothing else? */
+export function isWhole(parser: ResponseParser, chunk: Buffer, at: number): boolean {
+  try {
+    return parser.readBody(chunk, at) === chunk.length && parser.done;
+  } catch (error) {
+    if (error instanceof Http1Error) return false;
+    throw error;
+  }
+}
