@@ -100,11 +100,7 @@ export class Attempt {
     this.#response.detach();
     this.#body.detach();
     stream.reset(H2Code.CANCEL);
-    this.freed();
-  }
-
-  /** Its place may be another's. */
-  freed(): void {
+    // Its place may be another's.
     this.#upstream?.h2?.freed();
   }
 

@@ -211,9 +211,26 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
       attempt.drop();
       return this.#finish();
     }
-    const repeatable = IDEMPOTENT.has(this.#request.method);
-    const untouched = attempt.untouched(code, by, repeatable, this.#owner.host.now());
-    this.#failed(attempt.refusal(code, by), untouched, clientCodeOf(code, by));
+    const nowMs = this.#owner.host.now();
+    const refusal = attempt.refusal(code, by);
+    if (this.#state !== 'responding') {
+      const repeatable = IDEMPOTENT.has(this.#request.method);
+      return this.#failed(refusal, attempt.untouched(code, by, repeatable, nowMs));
+    }
+    // Some applications end their streams so.
+    const meant = by === 'peer' && code === H2Code.NO_ERROR;
+    if (!meant) {
+      this.#plan.failed(refusal, false, nowMs);
+      this.#outcome.reason = refusal.reason;
+    }
+    attempt.drop();
+    this.#responseDone = true;
+    this.#response.breakOff(clientCodeOf(code, by));
+  }
+
+  brokenOff(code: number): void {
+    this.#over();
+    this.#client.reset(code);
   }
 
   async #later(verdict: Promise<Verdict>): Promise<void> {
@@ -267,21 +284,24 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     if (reason === 'timeout_try') return this.#failed(refusal, false);
     // A client that is slow to read, or goes on sending, is not the application's fault.
     if (!this.#responseDone) this.#plan.failed(refusal, false, this.#owner.host.now());
-    this.#give(refusal, H2Code.CANCEL);
+    this.#attempt.drop();
+    if (this.#state !== 'responding' && this.#state !== 'answered') return this.#answer(refusal);
+    this.#outcome.reason ||= refusal.reason;
+    this.brokenOff(H2Code.CANCEL);
   }
 
   #lateness(reason: 'timeout_total' | 'timeout_try' | 'timeout_idle'): HttpRefusal {
     return new HttpRefusal(reason, `${this.#attempt.address} did not answer in time`);
   }
 
-  #failed(refusal: HttpRefusal, untouched: boolean, code: number = H2Code.INTERNAL_ERROR): void {
+  /** The attempt brought no response. */
+  #failed(refusal: HttpRefusal, untouched: boolean): void {
     const nowMs = this.#owner.host.now();
     const next = this.#plan.failed(refusal, untouched && this.#body.whole, nowMs);
-    if (this.#state === 'responding') return this.#give(refusal, code);
     this.#attempt.drop();
-    if (next !== 'retry') this.#give(next, code);
+    if (next !== 'retry') this.#answer(next);
     else if (this.#body.whole) this.#again(nowMs);
-    else this.#give(refusal, code);
+    else this.#answer(refusal);
   }
 
   #again(nowMs: number): void {
@@ -294,15 +314,6 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
       this.#wait = undefined;
       this.#try(host.now());
     });
-  }
-
-  /** Answers with the refusal if nothing was answered yet, else the client must see that something broke. */
-  #give(refusal: HttpRefusal, code: number): void {
-    this.#attempt.drop();
-    if (this.#state !== 'responding' && this.#state !== 'answered') return this.#answer(refusal);
-    this.#outcome.reason ||= refusal.reason;
-    this.#over();
-    this.#client.reset(code);
   }
 
   #answer(answer: HttpRefusal | Redirect): void {
@@ -321,7 +332,9 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   #finish(): void {
     if (this.#state === 'over' || !this.#responseSent) return;
     const attempt = this.#attempt;
-    if (!attempt.dropped && !(this.#body.ended && attempt.closed)) return;
+    // gRPC's status is its last word; elsewhere an application may go on reading after its answer.
+    if (!this.grpc && !attempt.dropped && !(this.#body.ended && attempt.closed)) return;
+    attempt.drop();
     this.#over();
     // The rest of the request is wanted by nobody.
     if (!this.#body.ended) this.#client.reset(H2Code.NO_ERROR);
@@ -336,7 +349,6 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     outcome.requestBytes = this.#body.bytes;
     outcome.responseBytes = this.#response.bytes;
     this.#plan.end(outcome, this.#owner.host.now());
-    this.#attempt.freed();
     this.#owner.over(this);
   }
 }

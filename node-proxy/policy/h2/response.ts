@@ -30,6 +30,8 @@ export interface ResponseOwner {
   /** The application takes bytes of the request again. */
   requestDrained(): void;
   broken(code: number, by: ResetBy): void;
+  /** What came before the stream broke has gone to the client. */
+  brokenOff(code: number): void;
 }
 
 export class H2Response implements StreamEvents {
@@ -43,8 +45,10 @@ export class H2Response implements StreamEvents {
   #trailers: readonly Header[] | undefined;
   #ended = false;
   #unwanted = false;
-  /** Bytes whose credit is held back. */
+  /** Bytes whose credit is held back: while there are any, the client's stream has not sent all that it was given. */
   #owed = 0;
+  /** What the client's stream is reset with after that. */
+  #breakCode: number | undefined;
 
   constructor(client: H2Stream, owner: ResponseOwner) {
     this.#client = client;
@@ -70,6 +74,13 @@ export class H2Response implements StreamEvents {
     const bytes = this.#owed;
     this.#owed = 0;
     this.#upstream?.consumed(bytes);
+    if (this.#breakCode !== undefined) this.#owner.brokenOff(this.#breakCode);
+  }
+
+  /** No more comes. The client gets what has come, and only then sees that it breaks off, as it would without us. */
+  breakOff(code: number): void {
+    if (this.#owed === 0) return this.#owner.brokenOff(code);
+    this.#breakCode = code;
   }
 
   onHeaders(headers: readonly Header[], endStream: boolean): void {

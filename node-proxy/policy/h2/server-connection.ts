@@ -7,6 +7,7 @@
  */
 
 import {
+  H2Code,
   H2Connection,
   type H2Error,
   type H2Stream,
@@ -49,6 +50,8 @@ export class H2Server implements HttpServer, ExchangeOwner {
   #ready = false;
   /** Monotonic milliseconds since when there is no request, or it closes. */
   #sinceMs: number;
+  /** When something was last seen waiting to be sent, after its end. */
+  #unsentMs = 0;
 
   /** @param plan makes one for each request. */
   constructor(wire: Wire, plan: () => Plan, host: ServerHost, events: ServerEvents) {
@@ -103,7 +106,12 @@ export class H2Server implements HttpServer, ExchangeOwner {
     const waitedMs = nowMs - this.#sinceMs;
     if (this.#state === 'open') {
       if (waitedMs >= (this.#ready ? clientIdleMs : headMs)) this.#leave(nowMs);
-    } else if (waitedMs >= lingerMs) this.#cut();
+    } else if (this.#state === 'leaving') {
+      // It says nothing to our GOAWAY.
+      if (waitedMs >= lingerMs) this.#connection.destroy(H2Code.NO_ERROR);
+    } else if (waitedMs >= clientIdleMs) this.#cut();
+    else if (!this.wire.flushed) this.#unsentMs = nowMs;
+    else if (nowMs - Math.max(this.#unsentMs, this.#sinceMs) >= lingerMs) this.#cut();
   }
 
   breakOff(reason: string): void {
