@@ -36,11 +36,8 @@ export function readIdentifiers(node: ConfigNode | undefined, warn: Warn): Ident
     if (certain !== undefined) warn(item, `never asked: ${certain} before it applies to every request`);
     if (kind === 'io.l5d.static' || kind === 'io.nodemesh.service') certain ??= kind;
     if (identifier === undefined) continue;
-    if ('prefix' in identifier && identifier.prefix.startsWith('/$'))
-      warn(
-        item,
-        `under ${identifier.prefix} callers name any address: whatever the dtab says, they get there`,
-      );
+    if ('prefix' in identifier && /^\/[#$%]/.test(identifier.prefix))
+      item.problem(`under ${identifier.prefix} callers would name any address, past the dtab`);
     identifiers.push(identifier);
   }
   return identifiers;
