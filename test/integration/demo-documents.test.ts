@@ -17,7 +17,7 @@ import { POLICIES } from '../../deploy/demo/scenarios/l7/12-retries.ts';
 import { breaker } from '../../deploy/demo/scenarios/l7/13-breaker.ts';
 import { BY_ROUTE, BY_TURNS, PER_TRY, RETRIED, TOTAL } from '../../deploy/demo/scenarios/l7/14-timeouts.ts';
 import { DOCUMENTS } from '../../deploy/demo/scenarios/l7/15-authorization.ts';
-import { EVENLY } from '../../deploy/demo/scenarios/l7/16-grpc.ts';
+import { EVENLY, METHODS, NO_DIVISIONS } from '../../deploy/demo/scenarios/l7/16-grpc.ts';
 import { BY_PATH } from '../../deploy/demo/scenarios/l7/17-websocket.ts';
 import { OVERRIDE } from '../../deploy/demo/scenarios/l7/18-override.ts';
 import { UNLIMITED } from '../../deploy/demo/scenarios/l7/19-isolation.ts';
@@ -74,7 +74,7 @@ test('every share of the second version is a dtab', () => {
 const HTTP_DOCUMENTS = [
   ...[1, 10, 50].map(percent => canary(percent, `${percent} %`)),
   ...[BY_USER, ROUTES, breaker(50), breaker(100), TOTAL, PER_TRY, RETRIED, BY_TURNS, BY_ROUTE],
-  ...[...DOCUMENTS, EVENLY, BY_PATH, OVERRIDE, UNLIMITED, ...SHOWN_POLICIES],
+  ...[...DOCUMENTS, EVENLY, METHODS, NO_DIVISIONS, BY_PATH, OVERRIDE, UNLIMITED, ...SHOWN_POLICIES],
   ...Object.values(POLICIES).flat(),
 ];
 

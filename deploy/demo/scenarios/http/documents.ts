@@ -36,16 +36,16 @@ export function trafficPolicy(service: string, spec: object, namespace = CALCULA
 }
 
 /** Who may ask the application of a service for what. */
-export function authorization(name: string, app: string, spec: object): Document {
+export function authorization(name: string, app: string, spec: object, namespace = CALCULATOR): Document {
   return {
     apiVersion: 'nodemesh.io/v1alpha1',
     kind: 'AuthorizationPolicy',
-    metadata: { name, namespace: CALCULATOR },
+    metadata: { name, namespace },
     spec: { selector: { matchLabels: { app } }, ...spec },
   };
 }
 
 /** The SPIFFE id of a calculator's service account. */
-export function identity(serviceAccount: string): string {
-  return `spiffe://${TRUST_DOMAIN}/ns/${CALCULATOR}/sa/${serviceAccount}`;
+export function identity(serviceAccount: string, namespace = CALCULATOR): string {
+  return `spiffe://${TRUST_DOMAIN}/ns/${namespace}/sa/${serviceAccount}`;
 }

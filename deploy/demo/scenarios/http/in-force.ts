@@ -24,7 +24,7 @@ export async function inForce(
     const took = await eventually(holds, IN_FORCE_MS);
     const names = [...new Set(documents.map(({ kind }) => kind))].join(' and ');
     findings.add(
-      `the ${names} act`,
+      `in force: ${names}`,
       `≤ ${IN_FORCE_MS} ms`,
       took === undefined ? `not within ${IN_FORCE_MS} ms` : `${took.toFixed(0)} ms`,
       took !== undefined,

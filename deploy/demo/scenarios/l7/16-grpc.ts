@@ -4,18 +4,52 @@ import type { GrpcDelivery } from '../../calculator/grpc/trip.ts';
 import { GRPC_CALCULATOR, GRPC_WORKLOADS } from '../../inventory.ts';
 import { failedCalls, readCounters } from '../../mesh/counters.ts';
 import { sum } from '../../mesh/metrics.ts';
-import { trafficPolicy } from '../http/documents.ts';
+import { authorization, identity, trafficPolicy } from '../http/documents.ts';
 import { inForce } from '../http/in-force.ts';
 import type { Scenario } from '../scenario.ts';
 
 const CALLS = 600;
 const REPLICAS = ['division-1/v1', 'division-2/v1', 'division-3/v1'];
+/** UNIMPLEMENTED and PERMISSION_DENIED, with the proxy's own word for it. */
+const NO_ROUTE = '12 ×4 (no_route)';
+const DENIED = '7 ×4 (policy)';
 const ORDER = { operation: 'division', target: 'division.grpc-calculator:5002', count: CALLS };
 
 /** Calls are divided evenly; a quarter of them divides by zero, which is no reason to leave a replica alone. */
 export const EVENLY = trafficPolicy(
   'division',
   { balancer: { kind: 'roundRobin' }, circuitBreaker: { consecutiveFailures: 0 } },
+  GRPC_CALCULATOR,
+);
+
+/** Nothing but divisions; the dtab decides where they lead. */
+export const METHODS = {
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'GRPCRoute',
+  metadata: { name: 'division', namespace: GRPC_CALCULATOR },
+  spec: {
+    parentRefs: [{ group: '', kind: 'Service', name: 'division' }],
+    rules: [
+      {
+        matches: [{ method: { service: 'calculator.Division', method: 'Divide' } }],
+        backendRefs: [{ name: 'division', port: 5002 }],
+      },
+    ],
+  },
+};
+
+export const NO_DIVISIONS = authorization(
+  'no-divisions',
+  'division',
+  {
+    action: 'DENY',
+    rules: [
+      {
+        from: [{ identities: [identity('multiplication', GRPC_CALCULATOR)] }],
+        to: [{ paths: ['/calculator.Division/*'] }],
+      },
+    ],
+  },
   GRPC_CALCULATOR,
 );
 
@@ -65,6 +99,17 @@ export const scenario: Scenario = {
       );
       findings.atLeast('status 2 of gRPC, by the metrics', CALLS / 4, (await unknown()) - counted);
     });
+    const only = async (operation: string) =>
+      described(await stage.call(caller, { ...ORDER, operation, count: 4 }));
+    const refused = async () => (await only('addition')).startsWith('12 ');
+    await inForce(stage, findings, [EVENLY, METHODS], refused, async () => {
+      findings.equal('by GRPCRoute: an addition, which no rule fits', NO_ROUTE, await only('addition'));
+      findings.equal('by GRPCRoute: divisions', '0 ×3, 2 ×1', await only('division'));
+    });
+    const denied = async () => (await only('division')).startsWith('7 ');
+    await inForce(stage, findings, [NO_DIVISIONS], denied, async () => {
+      findings.equal('by AuthorizationPolicy: divisions', DENIED, await only('division'));
+    });
     for (const [target, counters] of Object.entries(await readCounters(mathfanboy.counters)))
       findings.equal(
         `the twin's own calls of ${target} that failed, all the while`,
@@ -79,4 +124,10 @@ function outcome({ codes }: GrpcDelivery): string {
   return [codes['0'] ?? 0, codes['2'] ?? 0, ...others.map(([code, count]) => `code ${code} ×${count}`)].join(
     ', ',
   );
+}
+
+function described({ codes, lastMessage }: GrpcDelivery): string {
+  const counts = Object.entries(codes).map(([code, count]) => `${code} ×${count}`);
+  const reason = /^([a-z_]+): /.exec(lastMessage)?.[1];
+  return `${counts.join(', ')}${reason === undefined ? '' : ` (${reason})`}`;
 }

@@ -11,6 +11,7 @@ import { scenario as grpc } from './16-grpc.ts';
 import { scenario as websocket } from './17-websocket.ts';
 import { scenario as override } from './18-override.ts';
 import { scenario as isolation } from './19-isolation.ts';
+import { scenario as continuity } from './20-continuity.ts';
 
 export const L7_SCENARIOS: readonly Scenario[] = [
   canary,
@@ -23,4 +24,5 @@ export const L7_SCENARIOS: readonly Scenario[] = [
   websocket,
   override,
   isolation,
+  continuity,
 ];
