@@ -1,15 +1,15 @@
 /** Connections that were used before: who may use one again, and which are fit to wait. */
 
 import { Http1Error, type RequestHead, type ResponseParser, UNTIL_CLOSE } from '../../http1/index.ts';
+import { isIdempotent as mayRepeat } from '../exchange/idempotent.ts';
 import type { H1Upstream, IdlePool } from './upstream-connection.ts';
 
-/** Requests that a connection which was used before may carry: if it was just being closed, they are repeated. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 /** Others use a waiting connection only if it was used a moment ago: servers close them after some seconds. */
 const FRESH_MS = 1_000;
 
+/** A connection that was used before may carry it: if that was just being closed, it is repeated. */
 export function isIdempotent({ method }: RequestHead): boolean {
-  return IDEMPOTENT.has(method);
+  return mayRepeat(method);
 }
 
 export function takeIdle({ idle }: IdlePool, nowMs: number, head: RequestHead): H1Upstream | undefined {

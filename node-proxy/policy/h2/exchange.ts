@@ -11,6 +11,7 @@
 
 import { H2Code, type H2Stream, type Header, type ResetBy, type StreamEvents } from '../../http2/index.ts';
 import { Deadline, type Deadlines } from '../exchange/deadlines.ts';
+import { isIdempotent } from '../exchange/idempotent.ts';
 import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
 import type { HttpLimits } from '../limits.ts';
 import { HttpRefusal } from '../reply/index.ts';
@@ -42,9 +43,6 @@ export interface ExchangeOwner {
 }
 
 type State = 'planning' | 'connecting' | 'waiting' | 'responding' | 'answered' | 'over';
-
-/** Requests that may be repeated where a connection was closed just when they were sent. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   readonly grpc: boolean;
@@ -214,7 +212,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     const nowMs = this.#owner.host.now();
     const refusal = attempt.refusal(code, by);
     if (this.#state !== 'responding') {
-      const repeatable = IDEMPOTENT.has(this.#request.method);
+      const repeatable = isIdempotent(this.#request.method);
       return this.#failed(refusal, attempt.untouched(code, by, repeatable, nowMs));
     }
     // Some applications end their streams so.

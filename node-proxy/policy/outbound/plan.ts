@@ -173,7 +173,7 @@ export class OutboundPlan implements Plan {
       this.keepBytes >= 0 &&
       reason !== 'timeout_total' &&
       reason !== 'timeout_idle' &&
-      retries.wanted(0, -1, false) &&
+      retries.wantedAfter(refusal) &&
       retries.take();
     return again ? 'retry' : refusal;
   }

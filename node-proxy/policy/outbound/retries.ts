@@ -3,6 +3,7 @@
 import type { RouteRetry } from '#api';
 import { backoffMs, classify, isFailure } from '../../balance/index.ts';
 import type { HttpVersion } from '../flow.ts';
+import type { HttpRefusal } from '../reply/index.ts';
 import type { Service } from './service.ts';
 
 /** Connections that may fail before a request is given up: none of them has seen it. */
@@ -17,6 +18,7 @@ export class Retries {
   #service!: Service;
   #retry: RouteRetry | undefined;
   #method = '';
+  #version: HttpVersion = 'http1';
   #left = 0;
   #connectsLeft = 0;
 
@@ -46,6 +48,7 @@ export class Retries {
     const { retries } = this.#service.settings;
     this.#retry = retry;
     this.#method = method;
+    this.#version = version;
     this.#left = retry?.attempts ?? retries.attempts;
     const repeatable =
       retry !== undefined ||
@@ -72,6 +75,11 @@ export class Retries {
     if (retry !== undefined) return status === 0 || retry.codes.includes(status);
     const { classifier, grpcCodes } = this.#service.settings.retries;
     return classify(classifier, grpcCodes, this.#method, status, grpcStatus, marked) === 'retryable';
+  }
+
+  /** The same for an attempt without a response. To a client of gRPC it would have been a status. */
+  wantedAfter({ grpcStatus }: HttpRefusal): boolean {
+    return this.wanted(0, -1, false) || (this.#version === 'grpc' && this.wanted(0, grpcStatus, false));
   }
 
   /** Takes one, if there is one. */

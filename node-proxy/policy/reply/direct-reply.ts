@@ -5,7 +5,7 @@
  * Invariant: all fields are printable ASCII and bounded, whatever a client sent that shows up in a message.
  */
 
-import { grpcMessage, grpcStatusOf } from './grpc.ts';
+import { grpcMessage } from './grpc.ts';
 import { REASONS } from './reasons.ts';
 import { HttpRefusal } from './refusal.ts';
 
@@ -35,7 +35,7 @@ export function replyTo(answer: HttpRefusal | Elsewhere, grpc: boolean): DirectR
   const message = bounded(answer.message);
   const error: [string, string] = ['l5d-err', l5dErr(`${reason}: ${message}`)];
   if (grpc) {
-    const grpcStatus = REASONS[reason].grpc ?? grpcStatusOf(status);
+    const { grpcStatus } = answer;
     return {
       status: 200,
       grpcStatus,

@@ -2,6 +2,7 @@
 
 import { MeshError } from '#base/errors.ts';
 import { ConnectionRefused, type Reason } from '../../tunnel/index.ts';
+import { grpcStatusOf } from './grpc.ts';
 import { type HttpReason, REASONS } from './reasons.ts';
 
 export class HttpRefusal extends MeshError {
@@ -24,6 +25,11 @@ export class HttpRefusal extends MeshError {
     });
     this.reason = reason;
     this.status = status ?? facts.status;
+  }
+
+  /** What clients of gRPC are told instead. */
+  get grpcStatus(): number {
+    return REASONS[this.reason].grpc ?? grpcStatusOf(this.status);
   }
 
   /** Whatever kept a request from being carried. */

@@ -154,6 +154,19 @@ test('an application that is killed: what it had not answered is UNAVAILABLE, th
   assert.equal((await client.unary('y')).toString(), 'other');
 });
 
+test('an application that is killed, where UNAVAILABLE is tried again: another one answers', async () => {
+  const asked = Promise.withResolvers<void>();
+  const dying = await grpc({ unary: () => asked.resolve() });
+  const other = await grpc({ unary: (_, done) => done(null, Buffer.from('other')) });
+  const settings = { retries: { ...retries, grpcCodes: [14] } };
+  const { port } = await hopTo([dying.address, other.address], settings, { client: ROUND_ROBIN });
+  const client = callOf(port);
+  const answers = Promise.all([client.unary('x'), client.unary('y')]);
+  await asked.promise;
+  dying.close();
+  assert.deepEqual((await answers).map(String), ['other', 'other']);
+});
+
 test('no replica that answers: UNAVAILABLE as trailers, with the reason', async () => {
   const gone = await grpc({});
   gone.close();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { constants } from 'node:http2';
 import { afterEach, test } from 'node:test';
 import { DEFAULT_CLIENT_SETTINGS } from '#api';
@@ -166,4 +167,26 @@ test('a connection that nobody uses is closed, and made anew when needed', async
   await closed;
   clearInterval(looks);
   assert.equal((await client.ask({ ':path': '/' })).status, 200);
+});
+
+test('a proxy that shuts down: GOAWAY, and what is under way finishes', async () => {
+  const asked = Promise.withResolvers<() => void>();
+  const server = await h2Server(stream =>
+    asked.resolve(() => stream.respond({ ':status': 200 }, { endStream: true })),
+  );
+  ends.push(() => server.close());
+  const hop = new Hop({ replicas: [server.address] });
+  ends.push(() => hop.close());
+  const client = new H2Client(await hop.listen());
+  ends.push(() => client.close());
+  const goaway = once(client.session, 'goaway');
+  const closed = once(client.session, 'close');
+  const answer = client.ask({ ':path': '/' });
+  const respond = await asked.promise;
+  Object.assign(hop.context, { draining: true });
+  hop.policy.sweep();
+  assert.equal((await goaway)[0], constants.NGHTTP2_NO_ERROR);
+  respond();
+  assert.equal((await answer).status, 200);
+  await closed;
 });
