@@ -1,14 +1,14 @@
 /** A request on its server's node: judged, limited, and given to the application. */
 
-import type { Authorizer, Decision, RequestFacts } from '../../authorize/index.ts';
+import type { Authorizer, Decision } from '../../authorize/index.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
 import type { HttpVersion } from '../flow.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import { showTrace, traceOf } from '../trace.ts';
 import type { CarriedRequest } from '../view.ts';
 import type { Gate } from './gate.ts';
+import { type Field, linkerdFields } from './linkerd-fields.ts';
 
-type Field = readonly [string, string];
 const NO_FIELDS: readonly Field[] = [];
 /** As Envoy closes streams on which nothing moves. */
 const IDLE_MS = 300_000;
@@ -30,7 +30,6 @@ export class InboundPlan implements Plan {
   readonly #upstream: Upstream;
   readonly #underWay: Set<InboundPlan>;
   #view!: CarriedRequest;
-  #facts: RequestFacts | undefined;
   #decision: Decision | undefined;
   #version: HttpVersion = 'http1';
   #startedMs = 0;
@@ -52,12 +51,11 @@ export class InboundPlan implements Plan {
     this.#firstByteMs = 0;
     this.#attempts = 0;
     this.#entered = false;
-    this.#facts = this.#decision = undefined;
+    this.#decision = undefined;
     this.path = view.path;
     const gate = this.#gate;
     const facts = gate.facts(view);
     if (facts instanceof HttpRefusal) return facts;
-    this.#facts = facts;
     const decision = gate.judge(facts);
     this.#decision = decision;
     if (!gate.takesPlaintext)
@@ -68,15 +66,15 @@ export class InboundPlan implements Plan {
       return new HttpRefusal('overloaded', `${gate.pod.who.workload} has as many requests as it takes`);
     this.#entered = true;
     this.#underWay.add(this);
-    const identity = gate.identityField;
-    if (identity !== undefined) {
-      this.ownFields = [identity];
-      this.ownLines = `${identity[0]}: ${identity[1]}\r\n`;
-    } else {
-      this.ownFields = NO_FIELDS;
-      this.ownLines = '';
-    }
+    this.#say(linkerdFields(view, gate.caller.identity), gate.identityField);
     return 'forward';
+  }
+
+  /** What the application is told beside what the caller sends. */
+  #say(passed: readonly Field[], identity: Field | undefined): void {
+    this.ownFields = identity === undefined ? passed : [identity, ...passed];
+    this.ownLines = '';
+    for (const [name, value] of this.ownFields) this.ownLines += `${name}: ${value}\r\n`;
   }
 
   next(): Upstream {
@@ -99,9 +97,12 @@ export class InboundPlan implements Plan {
   /** Would the request under way be allowed? */
   stillAllowed(authorizer: Authorizer): boolean {
     const gate = this.#gate;
-    if (this.#facts === undefined || gate.pod.authorizer !== authorizer) return true;
+    if (gate.pod.authorizer !== authorizer) return true;
     if (!gate.takesPlaintext) return false;
-    this.#decision = gate.judge(this.#facts);
+    // Other policies may ask about what these did not.
+    const facts = gate.facts(this.#view);
+    if (facts instanceof HttpRefusal) return false;
+    this.#decision = gate.judge(facts);
     return this.#decision.allowed;
   }
 
