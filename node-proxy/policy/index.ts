@@ -109,7 +109,7 @@ export class HttpPolicy implements HttpHooks {
     this.#services.sweep();
     const { localPods } = this.#options.context;
     for (const [id, { pod, upstreams }] of this.#upstreams) {
-      upstreams.sweep(nowMs);
+      upstreams.sweep(nowMs, this.#worker.draining);
       // While the pod is here, clients of it may hold on to them.
       if (upstreams.size === 0 && !pod.who.ips.some(ip => localPods.get(ip) === pod))
         this.#upstreams.delete(id);

@@ -79,8 +79,10 @@ export class H2Pool implements UpstreamOwner {
     if (this.#waiting.size > 0) this.#serve();
   }
 
-  sweep(nowMs: number): void {
-    for (const connection of [...this.#all.keys()]) connection.sweep(nowMs, this.#times);
+  /** @param draining connections without streams are not kept. */
+  sweep(nowMs: number, draining = false): void {
+    const times = draining ? { ...this.#times, idleMs: 0 } : this.#times;
+    for (const connection of [...this.#all.keys()]) connection.sweep(nowMs, times);
   }
 
   destroy(): void {

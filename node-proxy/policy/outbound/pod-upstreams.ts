@@ -50,10 +50,13 @@ export class PodUpstreams {
     return upstream;
   }
 
-  /** Connections that nobody has used for a while go; to be called every second. */
-  sweep(nowMs: number): void {
+  /**
+   * Connections that nobody has used for a while go; to be called every second.
+   * @param draining all that nobody uses now go: a proxy that ends does not wait for them.
+   */
+  sweep(nowMs: number, draining: boolean): void {
     for (const [loaded, upstream] of this.#byEndpoint) {
-      upstream.sweep(nowMs);
+      upstream.sweep(nowMs, draining);
       if (upstream.connections === 0 && loaded.pending === 0) this.#byEndpoint.delete(loaded);
     }
   }
@@ -155,15 +158,16 @@ export class PodUpstream implements Upstream {
     this.client.waited();
   }
 
-  sweep(nowMs: number): void {
+  sweep(nowMs: number, draining: boolean): void {
     const { upstreamIdleMs, idlePerEndpoint } = this.#parts.limits;
     const { idle } = this;
+    const idleMs = draining ? 0 : upstreamIdleMs;
     while (idle.length > 0) {
       const oldest = idle[0] as H1Upstream;
-      if (nowMs - oldest.idleSinceMs < upstreamIdleMs && idle.length <= idlePerEndpoint) break;
+      if (nowMs - oldest.idleSinceMs < idleMs && idle.length <= idlePerEndpoint) break;
       oldest.destroy();
     }
-    this.h2?.sweep(nowMs);
+    this.h2?.sweep(nowMs, draining);
   }
 
   close(): void {
