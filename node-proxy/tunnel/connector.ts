@@ -35,6 +35,8 @@ export interface Outgoing extends Visit {
   source: { ip: string; port: number };
   /** Told how it is connected and to whom. */
   labels: FlowLabels;
+  /** Nothing but requests is sent, without what the pod may not say. */
+  readonly requests?: boolean;
 }
 
 export class Connector {
@@ -100,6 +102,7 @@ export class Connector {
       formatEndpoint(ip, port),
       this.#baggage,
       formatForwarded(source.ip, source.port),
+      outgoing.requests === true,
     );
     return this.pool.open(endpoint.peerKey, headers, () => this.#tunnel(endpoint));
   }

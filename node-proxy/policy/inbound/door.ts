@@ -35,7 +35,7 @@ export async function openInbound(call: InboundCall, parts: InboundParts): Promi
     call.refuse(error);
     return;
   }
-  const wire = wireOf(call);
+  const { wire, within } = wireOf(call);
   visitor.onBroken = () => {
     wire.reset();
     app.close();
@@ -58,6 +58,7 @@ export async function openInbound(call: InboundCall, parts: InboundParts): Promi
       formatEndpoint(ip, port),
       call.labels,
       parts.gate,
+      within || caller.requests === true,
     );
     const server = parts.worker.serve(version, wire, () => new InboundPlan(gate, app, visitor.plans), {
       destination: formatEndpoint(ip, port),
@@ -130,13 +131,14 @@ function detect(
   if (gone && !opening.told) wire.reset();
 }
 
-function wireOf(call: InboundCall): Wire {
+/** @returns also whether it comes from this node's own carrying of requests. */
+function wireOf(call: InboundCall): { wire: Wire; within: boolean } {
   const wire = new SocketWire();
   const opened = call.open(wire.reader);
-  if (opened instanceof StreamSide) return new SideWire(opened);
-  if (isWire(opened)) return opened;
-  if ('setNoDelay' in opened) return wire.attach(opened);
-  return new SideWire(opened);
+  if (opened instanceof StreamSide) return { wire: new SideWire(opened), within: false };
+  if (isWire(opened)) return { wire: opened, within: true };
+  if ('setNoDelay' in opened) return { wire: wire.attach(opened), within: false };
+  return { wire: new SideWire(opened), within: false };
 }
 
 /** Within the node it is one already. */

@@ -29,6 +29,8 @@ export class Gate {
   readonly destination: string;
   readonly labels: FlowLabels;
   readonly parts: GateParts;
+  /** The caller's node has carried the requests itself, and removed what its pod may not say. */
+  readonly checked: boolean;
   readonly #edges: Partial<Record<HttpVersion, RequestEdge>> = {};
 
   constructor(
@@ -38,6 +40,7 @@ export class Gate {
     destination: string,
     labels: FlowLabels,
     parts: GateParts,
+    checked: boolean,
   ) {
     this.pod = pod;
     this.caller = caller;
@@ -45,6 +48,7 @@ export class Gate {
     this.destination = destination;
     this.labels = labels;
     this.parts = parts;
+    this.checked = checked;
   }
 
   /** What the policies are asked about; a refusal where a request could be read in more than one way. */

@@ -1,6 +1,7 @@
 /**
- * Linkerd's headers on the server's node. The caller's node has removed what its pod may not say and added what it
- * says itself, so that an application is given these from callers with a mesh identity, and from nobody else.
+ * Linkerd's headers on the server's node. An application is given them only from a node that carried the requests
+ * itself: it has removed what its pod may not say and added what it says. A connection that came as bytes, by the pod's
+ * address or from outside the mesh, may claim anything: they are left out.
  * Source: LinkerdHeaders.scala of Linkerd 1.7.
  */
 
@@ -20,9 +21,9 @@ const NAMES = [
   'l5d-sample',
 ] as const;
 
-/** @param identity of the caller, or ''. */
-export function linkerdFields(view: CarriedRequest, identity: string): readonly Field[] {
-  if (!view.reserved || identity === '') return NONE;
+/** @param checked by the caller's node. */
+export function linkerdFields(view: CarriedRequest, checked: boolean): readonly Field[] {
+  if (!view.reserved || !checked) return NONE;
   const fields: Field[] = [];
   for (const name of NAMES) {
     const value = view.header(name);

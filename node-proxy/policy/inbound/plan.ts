@@ -66,7 +66,7 @@ export class InboundPlan implements Plan {
       return new HttpRefusal('overloaded', `${gate.pod.who.workload} has as many requests as it takes`);
     this.#entered = true;
     this.#underWay.add(this);
-    this.#say(linkerdFields(view, gate.caller.identity), gate.identityField);
+    this.#say(linkerdFields(view, gate.checked), gate.identityField);
     return 'forward';
   }
 

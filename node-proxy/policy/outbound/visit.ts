@@ -17,6 +17,7 @@ export class UpstreamVisit implements Outgoing, OpenConnection {
   readonly acceptedBy: LocalPod;
   readonly source: { ip: string; port: number };
   readonly labels: FlowLabels;
+  readonly requests = true;
   /** Ends it, once it is made. */
   onBroken: ((reason: Reason) => void) | undefined;
   #judgement: { pod: LocalPod; caller: Caller } | undefined;

@@ -32,6 +32,7 @@ import {
   PING_EVERY_MS,
   PONG_WITHIN_MS,
   parseAuthority,
+  REQUESTS_HEADER,
   workloadOfBaggage,
 } from './wire.ts';
 
@@ -138,7 +139,8 @@ export class InboundTunnel implements ConnectionEvents {
     try {
       admit(pod, 'inbound', context.limits);
       const port = this.#targetPort(headers, authority, endStream);
-      const caller = { identity, namespace, workload: claimed, ip: this.#sourceIp };
+      const requests = headerOf(headers, REQUESTS_HEADER) === 'checked';
+      const caller = { identity, namespace, workload: claimed, ip: this.#sourceIp, requests };
       if (pod.http !== undefined) {
         connection.handedOver();
         return this.#asHttp(stream, side, caller, port, start);

@@ -71,14 +71,25 @@ export function parseAuthority(authority: string): ConnectTarget | undefined {
   return { ip: canonicalIp(match[2] ?? ''), port };
 }
 
-/** The CONNECT request of ztunnel: no scheme, no path (RFC 9113 §8.5). */
-export function connectHeaders(authority: string, baggage: string, forwarded: string): Header[] {
-  return [
+/** Ours: nothing but requests is sent here, and the client's node has removed from them what its pod may not say. */
+export const REQUESTS_HEADER = 'x-nodemesh-requests';
+const REQUESTS: Header = [REQUESTS_HEADER, 'checked'];
+
+/** The CONNECT request of ztunnel: no scheme, no path (RFC 9113 §8.5). @param requests see {@link REQUESTS_HEADER} */
+export function connectHeaders(
+  authority: string,
+  baggage: string,
+  forwarded: string,
+  requests = false,
+): Header[] {
+  const headers: Header[] = [
     [':method', 'CONNECT'],
     [':authority', authority],
     ['baggage', baggage],
     ['forwarded', forwarded],
   ];
+  if (requests) headers.push(REQUESTS);
+  return headers;
 }
 
 /** W3C Baggage with the keys of ztunnel; says who the source workload is. Informative, never trusted for policy. */

@@ -25,6 +25,8 @@ export interface InboundCaller {
   ip: string;
   /** Source port to use towards the application; undefined leaves it to the kernel. */
   port?: number;
+  /** Its node says that it sends requests only, without what its pod may not say. */
+  requests?: boolean;
 }
 
 /** A connection on its way in, as far as judging it goes. */

@@ -30,6 +30,8 @@ export interface DoorOptions {
   http?: Partial<WorkloadHttp>;
   /** SPIFFE id of the caller; '' = plaintext. */
   identity?: string;
+  /** The caller's node carried the requests itself. */
+  requests?: boolean;
   clock?: Clock;
   limits?: Partial<HttpLimits>;
 }
@@ -105,12 +107,12 @@ export class Door {
   };
 
   #accept(handle: Handle): void {
-    const { port, identity = CALLER } = this.#options;
+    const { port, identity = CALLER, requests = identity !== '' } = this.#options;
     const namespace = identity === '' ? '' : 'shop';
     const workload = identity === '' ? '' : 'shop/client';
     const call: InboundCall = {
       pod: this.pod,
-      caller: { identity, namespace, workload, ip: '10.1.0.2' },
+      caller: { identity, namespace, workload, ip: '10.1.0.2', requests },
       source: '10.1.0.2:40000',
       ip: '10.1.0.3',
       port,

@@ -168,6 +168,14 @@ describe('identity', () => {
     assert.doesNotMatch(second?.head ?? '', /By=evil|l5d_|l5d-dtab|l5d-anything/);
   });
 
+  it('is not believed of Linkerd’s headers where the caller’s node carried bytes', async () => {
+    const app = await echoApp();
+    const { client } = await doorTo(app, { requests: false });
+    client.send(get('/', ...forged));
+    await client.response();
+    assert.doesNotMatch(app.requests[0]?.head ?? '', /evil/);
+  });
+
   it('is kept from applications that do not ask for it', async () => {
     const app = await echoApp();
     const { client } = await doorTo(app, { http: { forwardClientIdentity: false } });
