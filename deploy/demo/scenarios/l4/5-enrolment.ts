@@ -1,11 +1,12 @@
 /** A pod that runs already joins the mesh and leaves it again; its process does not notice. */
 
+import type { Running } from '../../cluster.ts';
 import { emptyPod, program, VISITORS } from '../../inventory.ts';
-import { readCounters } from '../../mesh/counters.ts';
+import { readCounters, type TargetCounters } from '../../mesh/counters.ts';
 import { sum } from '../../mesh/metrics.ts';
 import { TRUST_DOMAIN } from '../../mesh/namerd.ts';
 import type { Stage } from '../../stage.ts';
-import { eventually, type Findings, type Scenario } from '../scenario.ts';
+import { eventually, type Findings, type Scenario, since } from '../scenario.ts';
 
 const NAME = 'latecomer';
 const IDENTITY = `spiffe://${TRUST_DOMAIN}/ns/${VISITORS}/sa/${NAME}`;
@@ -27,8 +28,10 @@ export const scenario: Scenario = {
     try {
       const pid = app?.pid;
       await goes(stage, findings, 'before', 'plaintext', '');
+      const before = await called(visitor);
       await proxy.command('enroll', '--netns', pod.netns.path, '--workload', pod.id);
       await goes(stage, findings, 'enrolled', 'mutual_tls', IDENTITY);
+      const inside = await called(visitor);
       await proxy.command('unenroll', '--netns', pod.netns.path);
       await goes(stage, findings, 'unenrolled', 'plaintext', '');
       findings.add(
@@ -37,14 +40,20 @@ export const scenario: Scenario = {
         `${app?.running ? 'running' : 'gone'}, ${app?.pid}`,
         app?.running === true && app.pid === pid,
       );
-      const { multiplication } = await readCounters(visitor.counters);
-      if (multiplication === undefined) throw new Error('it never called anybody');
-      findings.noFailedCall('its calls all the while', multiplication);
+      findings.noFailedCall('its calls before', before);
+      findings.noFailedCall('its calls since it was to be enrolled', since(before, inside));
+      findings.noFailedCall('its calls since it was to be unenrolled', since(inside, await called(visitor)));
     } finally {
       await stage.cluster.remove(pod.id, 'SIGTERM');
     }
   },
 };
+
+async function called({ counters }: Running): Promise<TargetCounters> {
+  const { multiplication } = await readCounters(counters);
+  if (multiplication === undefined) throw new Error('it never called anybody');
+  return multiplication;
+}
 
 /** Waits for enough new connections that multiplication's node counted this way; nobody else calls it so. */
 async function goes(

@@ -99,6 +99,14 @@ export const scenario: Scenario = {
           seenBy(findings, `${who} ${way}`, expected, answers[0]?.body ?? '{}');
         }
       }
+      const asked = { url: `${ways['by name']}/headers`, method: 'GET', headers: FORGED };
+      const { answers } = await stage.order(mathfanboy, asked);
+      const headers = JSON.parse(answers[0]?.body ?? '{}') as Record<string, string>;
+      findings.equal(
+        'mathfanboy by name: what the application is told was asked for',
+        `/svc/${CALCULATOR}/multiplication/http`,
+        headers['l5d-dst-service'] ?? 'nothing',
+      );
       await withoutProxy(stage, findings);
     });
   },
