@@ -56,6 +56,8 @@ export class Service {
   /** Monotonic milliseconds since when nobody uses it. */
   unusedSinceMs = 0;
   #target: ServiceTarget | undefined;
+  readonly #said = new WeakSet<ServiceTarget>();
+  #shares: ReadonlyMap<string, WeightedShares> = new Map();
   #own!: NameClient;
   #routes: CompiledRoutes | undefined;
   #consumers = new Map<string, CompiledRoutes>();
@@ -86,24 +88,33 @@ export class Service {
     return this.#mayOverride?.(caller) === true;
   }
 
-  /** The same object again changes nothing. */
+  /**
+   * What was said before changes nothing: a service has as many addresses as it likes, each with a snapshot of its
+   * own, and connections to all of them bring theirs along.
+   */
   update(target: ServiceTarget): void {
+    if (this.#target === target || this.#said.has(target)) return;
     const before = this.#target;
-    if (before === target) return;
+    this.#said.add(target);
     this.#target = target;
-    const { clients, random } = this.#parts;
-    if (before?.bound !== target.bound) {
+    const { clients } = this.#parts;
+    if (before === undefined || !sameText(before.bound, target.bound)) {
       const own = clients.compile(target.bound);
       if (before !== undefined) clients.release(this.#own);
       this.#own = own;
     }
-    if (before !== undefined && before.http === target.http) return;
+    if (before !== undefined && sameText(before.http, target.http)) return;
     const http = target.http ?? NOTHING_ASKED;
     this.#configure(http.settings);
-    this.#routes = http.routes === undefined ? undefined : this.#compile(http.routes, random);
+    const shares = new Map<string, WeightedShares>();
+    this.#routes = http.routes === undefined ? undefined : this.#compile('', http.routes, shares);
     this.#consumers = new Map(
-      Object.entries(http.consumers).map(([namespace, table]) => [namespace, this.#compile(table, random)]),
+      Object.entries(http.consumers).map(([namespace, table]) => [
+        namespace,
+        this.#compile(namespace, table, shares),
+      ]),
     );
+    this.#shares = shares;
   }
 
   close(): void {
@@ -120,19 +131,27 @@ export class Service {
     this.#mayOverride = settings.dtabFrom.length === 0 ? undefined : sourceTest(settings.dtabFrom);
   }
 
-  #compile(table: RouteTable, random: () => number): CompiledRoutes {
+  /**
+   * @param owner whose table it is.
+   * @param kept gets the shares, by the rule that they are of: they go on where the rule says the same again.
+   */
+  #compile(owner: string, table: RouteTable, kept: Map<string, WeightedShares>): CompiledRoutes {
     const matcher = new RouteMatcher(table);
     for (const problem of matcher.problems) this.#parts.problem(this.name, problem);
     const shares = new Map(
-      matcher.actions.map(action => [
-        action,
-        new WeightedShares(
-          action.weights,
-          action.backends.map(backend => backend.name),
-          random,
-        ),
-      ]),
+      matcher.actions.map(action => {
+        const names = action.backends.map(backend => backend.name);
+        const key = JSON.stringify([owner, action.id, action.weights, names]);
+        const known = kept.get(key) ?? this.#shares.get(key);
+        const own = known ?? new WeightedShares(action.weights, names, this.#parts.random);
+        kept.set(key, own);
+        return [action, own] as const;
+      }),
     );
     return { matcher, shares };
   }
+}
+
+function sameText(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
