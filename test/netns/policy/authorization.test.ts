@@ -77,7 +77,6 @@ describe('policies about requests', { skip }, () => {
     plainVip = mesh.service('plain', 2, 'w');
     await mesh.store(
       route('w'),
-      route('w', {}, 81),
       traffic('w', { server: { forwardClientIdentity: true } }),
       authorization('readers', 'w', { rules: [{ to: [{ methods: ['GET'] }] }] }),
       authorization('private', 'w', { action: 'DENY', rules: [{ to: [PRIVATE] }] }),

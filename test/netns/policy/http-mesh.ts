@@ -4,7 +4,8 @@
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createHttp2Server } from 'node:http2';
+import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sample } from '../../../deploy/demo/mesh/metrics.ts';
 import type { TestNetns } from '../../lib/netns.ts';
@@ -88,12 +89,16 @@ export class HttpMesh {
   }
 }
 
-/** HTTP/1.1 and HTTP/2 on one port; gRPC calls are answered with their own message and OK. */
-export async function serveHttp(ns: TestNetns, port: number, handler: Handler): Promise<void> {
+/**
+ * HTTP/1.1 and HTTP/2 on one port; gRPC calls are answered with their own message and OK.
+ * @returns its sudden death: every connection is reset, the port refuses.
+ */
+export async function serveHttp(ns: TestNetns, port: number, handler: Handler): Promise<() => void> {
+  const sockets = new Set<Socket>();
   const http1 = createServer({ keepAliveTimeout: 0 }, handler);
   const http2 = createHttp2Server();
   http2.on('sessionError', () => {});
-  http2.on('stream', (stream, headers) => {
+  http2.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => {});
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     stream.on('wantTrailers', () => {
@@ -106,15 +111,23 @@ export async function serveHttp(ns: TestNetns, port: number, handler: Handler): 
     });
     stream.pipe(stream);
   });
-  await ns.listen('0.0.0.0', port, socket =>
+  const { server: listener } = await ns.listen('0.0.0.0', port, socket => {
+    sockets.add(socket.once('close', () => sockets.delete(socket)));
+    const over = () => socket.end();
+    socket.once('end', over);
     socket.once('data', (first: Buffer) => {
+      socket.off('end', over);
       socket.pause();
       socket.unshift(first);
       const server = first.toString('latin1').startsWith('PRI ') ? http2 : http1;
       server.emit('connection', socket);
       if (server === http1) socket.resume();
-    }),
-  );
+    });
+  });
+  return () => {
+    listener.close();
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
 }
 
 export function saysWhatItSees(by: string): Handler {

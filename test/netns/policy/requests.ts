@@ -8,6 +8,7 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MeshPod } from '../node-proxy/rig.ts';
 import type { Seen } from './http-mesh.ts';
 
@@ -29,6 +30,8 @@ export interface Answer {
   /** Why there was none. */
   error: string;
   tookMs: number;
+  /** When it was over, of `performance.now()`. */
+  atMs: number;
 }
 
 /** One request on a connection of its own. Never rejects. */
@@ -37,7 +40,7 @@ export async function ask(from: MeshPod, ip: string, port: number, asked: Asked 
   try {
     socket = await from.ns.connect(ip, port);
   } catch (error) {
-    return { status: 0, body: '', headers: {}, error: String(error), tookMs: 0 };
+    return { status: 0, body: '', headers: {}, error: String(error), tookMs: 0, atMs: performance.now() };
   }
   try {
     return await answerOn(socket, asked);
@@ -72,12 +75,14 @@ function answerOf(
   open: (options: { method: string; path: string; headers: Record<string, string> }) => ClientRequest,
 ): Promise<Answer> {
   const start = performance.now();
-  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  const length: Record<string, string> =
+    body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   const call = open({ method, path, headers: { host: 'web', ...length, ...headers } });
   return new Promise(resolve => {
     const done = (answer: Partial<Answer>) => {
       clearTimeout(timer);
-      resolve({ status: 0, body: '', headers: {}, error: '', ...answer, tookMs: performance.now() - start });
+      const atMs = performance.now();
+      resolve({ status: 0, body: '', headers: {}, error: '', ...answer, tookMs: atMs - start, atMs });
     };
     const timer = setTimeout(() => {
       done({ error: 'timed out' });
@@ -142,6 +147,12 @@ export class Load {
 
   get slowestMs(): number {
     return Math.max(0, ...this.answers.map(({ tookMs }) => tookMs));
+  }
+
+  /** Until it has gone on for so long. */
+  async during(ms: number): Promise<Record<string, number>> {
+    await sleep(ms);
+    return this.stop();
   }
 
   /** Waits for the last answers. */
