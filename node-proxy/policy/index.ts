@@ -10,6 +10,7 @@ import {
   type OutboundCall,
   type WorkerContext,
 } from '../tunnel/index.ts';
+import { HeldBytes } from './exchange/held-bytes.ts';
 import type { RequestEntry, RequestTable } from './flow.ts';
 import { openInbound } from './inbound/door.ts';
 import type { HttpLimits } from './limits.ts';
@@ -46,6 +47,7 @@ export class HttpPolicy implements HttpHooks {
   readonly #services: Services;
   readonly #names: Names;
   readonly #overrides: Overrides;
+  readonly #held: HeldBytes;
   /** By pod id. */
   readonly #upstreams = new Map<string, { pod: LocalPod; connector: unknown; upstreams: PodUpstreams }>();
   readonly #underWay = new Map<string, number>();
@@ -59,6 +61,7 @@ export class HttpPolicy implements HttpHooks {
     this.#worker = new Worker({ clock, limits, requests, draining: () => context.draining });
     this.#services = new Services({ clients, requests, now, random, problem });
     this.#overrides = new Overrides(limits.dtabBytes);
+    this.#held = new HeldBytes(limits.heldBytes);
     this.#names = options.names({
       compile: state => clients.compile(state),
       release: client => clients.release(client),
@@ -81,6 +84,7 @@ export class HttpPolicy implements HttpHooks {
       client: {
         names: this.#names,
         overrides: this.#overrides,
+        held: this.#held,
         requests,
         log,
         random,

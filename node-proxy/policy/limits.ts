@@ -21,6 +21,8 @@ export interface HttpLimits {
   names: number;
   /** How long a request waits for namerd to bind a name, milliseconds (Linkerd: bindingTimeoutMs 10 s). */
   bindMs: number;
+  /** Bytes that the heads of requests under way may take in one worker; beyond it requests are refused with 503. */
+  heldBytes: number;
   /** Bytes of an `l5d-dtab`. */
   dtabBytes: number;
 }
@@ -36,5 +38,6 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   streamsPerUpstream: 1_000,
   names: 10_000,
   bindMs: 10_000,
+  heldBytes: 64 * 1024 * 1024,
   dtabBytes: 4_096,
 };

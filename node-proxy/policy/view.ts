@@ -14,6 +14,8 @@ export interface RequestView {
 export interface CarriedRequest extends RequestView {
   /** Some field is one that only the mesh may set: `l5d-*`, `x-forwarded-client-cert`. */
   readonly reserved: boolean;
+  /** Bytes of its head. */
+  readonly size: number;
 }
 
 /**

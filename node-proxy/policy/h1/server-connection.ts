@@ -87,6 +87,9 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   get authority(): string {
     return this.#head.host;
   }
+  get size(): number {
+    return this.#head.text.length;
+  }
   get reserved(): boolean {
     return this.#head.has(HAS_RESERVED);
   }

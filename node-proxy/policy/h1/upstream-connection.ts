@@ -26,6 +26,8 @@ export interface IdlePool {
   readonly idle: H1Upstream[];
   /** Nobody takes any from it again. */
   readonly closed: boolean;
+  /** A connection is free. @returns true when the pool has done with it what is to be done. */
+  offer?(connection: H1Upstream): boolean;
 }
 
 export class H1Upstream implements WireEvents {
@@ -63,6 +65,7 @@ export class H1Upstream implements WireEvents {
     if (this.#pool.closed) return this.destroy();
     this.waited = true;
     this.idleSinceMs = nowMs;
+    if (this.#pool.offer?.(this) === true) return;
     this.#pool.idle.push(this);
   }
 

@@ -3,6 +3,7 @@
 import type { Caller } from '../../authorize/index.ts';
 import type { NameClient } from '../../balance/index.ts';
 import type { LocalPod } from '../../tunnel/index.ts';
+import type { HeldBytes } from '../exchange/held-bytes.ts';
 import type { RequestEntry, RequestTable } from '../flow.ts';
 import type { Overrides } from './override.ts';
 import type { PodUpstreams } from './pod-upstreams.ts';
@@ -24,6 +25,7 @@ export interface OutboundClient {
   upstreams: PodUpstreams;
   names: Names;
   overrides: Overrides;
+  held: HeldBytes;
   requests: RequestTable;
   log: ((entry: RequestEntry) => void) | undefined;
   random(): number;

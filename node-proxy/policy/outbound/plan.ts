@@ -10,6 +10,7 @@ import {
   type RequestBranch,
   type ServiceClient,
 } from '../../balance/index.ts';
+import { tooMuchHeld } from '../exchange/held-bytes.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
 import type { HttpVersion } from '../flow.ts';
 import { HttpRefusal } from '../reply/index.ts';
@@ -60,6 +61,7 @@ export class OutboundPlan implements Plan {
   /** Which request it is: what was asked for an earlier one may be answered late. */
   #turn = 0;
   #attempts = 0;
+  #heldBytes = 0;
   readonly #retries: Retries;
 
   constructor(client: OutboundClient) {
@@ -76,6 +78,8 @@ export class OutboundPlan implements Plan {
     const { service, pod } = this.#client;
     const { settings } = service;
     service.budget.deposit();
+    if (!this.#client.held.hold(view.size)) return tooMuchHeld();
+    this.#heldBytes = view.size;
     if (view.reserved) {
       const refusal = this.#readReserved(view);
       if (refusal !== undefined) return refusal;
@@ -193,7 +197,9 @@ export class OutboundPlan implements Plan {
 
   end(outcome: Outcome, nowMs: number): void {
     const { status, grpcStatus, reason } = outcome;
-    const { service, requests } = this.#client;
+    const { service, requests, held } = this.#client;
+    held.free(this.#heldBytes);
+    this.#heldBytes = 0;
     if (this.#underWay) {
       const took = this.#answered ? this.#firstByteMs : nowMs - this.#attemptMs;
       // What the application does wrong has been told by `failed`; else the client went, or was cut off.
@@ -210,6 +216,7 @@ export class OutboundPlan implements Plan {
         ? requests.edge(labelsOf(this.#client, upstream, route, this.#version))
         : upstream.edge(service.service, route, this.#version);
     edge.finished(status, grpcStatus, tookMs);
+    upstream?.carried(outcome.requestBytes, outcome.responseBytes);
     if (reason !== '') requests.refused(labelsOf(this.#client, upstream, route, this.#version), reason);
     const { log } = this.#client;
     if (log !== undefined)

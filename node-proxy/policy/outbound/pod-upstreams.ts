@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { LoadedEndpoint, ServiceClient } from '../../balance/index.ts';
-import type { Connector, EdgeTable, HttpHooks, LocalPod, Security } from '../../tunnel/index.ts';
+import type { Connector, Edge, EdgeTable, HttpHooks, LocalPod, Security } from '../../tunnel/index.ts';
 import { StreamSide } from '../../tunnel/index.ts';
 import type { Upstream } from '../exchange/upstream.ts';
 import type { HttpVersion, RequestEdge, RequestTable } from '../flow.ts';
@@ -14,6 +14,7 @@ import { wirePair } from '../wire/pair.ts';
 import { SideWire } from '../wire/side-wire.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
 import type { Wire } from '../wire/wire.ts';
+import { Places } from './places.ts';
 import { UpstreamVisit } from './visit.ts';
 
 export interface UpstreamParts {
@@ -81,6 +82,8 @@ export class PodUpstream implements Upstream {
   readonly #pod: LocalPod;
   readonly #connector: Connector;
   readonly #parts: UpstreamParts;
+  readonly #places: Places;
+  #flows: readonly Edge[] = [];
   #edges: EdgeOf[] = [];
   #ownName = '';
   #ownLines = '';
@@ -95,6 +98,7 @@ export class PodUpstream implements Upstream {
   ) {
     this.loaded = loaded;
     this.client = client;
+    this.#places = Places.of(client);
     this.address = loaded.endpoint.replica.address;
     this.#pod = pod;
     this.#connector = connector;
@@ -135,19 +139,29 @@ export class PodUpstream implements Upstream {
   }
 
   async connectH1(): Promise<H1Upstream> {
-    const { client } = this;
-    if (!client.wait())
-      throw new HttpRefusal('overloaded', `${client.pending} requests wait for a connection to ${client.id}`);
-    try {
-      const { wire, closed } = await this.#connect();
-      return new H1Upstream(wire, this, closed);
-    } finally {
-      client.waited();
-    }
+    const granted = await this.#places.take(this);
+    if (granted !== 'place') return granted;
+    const { wire, closed } = await this.#connect();
+    return new H1Upstream(wire, this, closed);
   }
 
   async connect(): Promise<{ wire: Wire; closed: () => void }> {
+    const { client } = this;
+    if (!client.connect())
+      throw new HttpRefusal('overloaded', `${client.connections} connections to ${client.id} are open`);
     return this.#connect();
+  }
+
+  offer(connection: H1Upstream): boolean {
+    return this.#places.offer(connection, this);
+  }
+
+  /** Bytes of a request and its response, as the connections' counters see them. */
+  carried(sent: number, received: number): void {
+    for (const flow of this.#flows) {
+      flow.sentBytes += sent;
+      flow.receivedBytes += received;
+    }
   }
 
   wait(): boolean {
@@ -176,20 +190,18 @@ export class PodUpstream implements Upstream {
     this.h2?.destroy();
   }
 
+  /** In a place that was taken. */
   async #connect(): Promise<{ wire: Wire; closed: () => void }> {
-    const { client } = this;
     const { edges, now } = this.#parts;
     const { endpoint } = this.loaded;
     const pod = this.#pod;
-    if (!client.connect())
-      throw new HttpRefusal('overloaded', `${client.connections} connections to ${client.id} are open`);
     this.connections += 1;
     const source = { ip: pod.who.ips[0] ?? '', port: 0 };
     const visit = new UpstreamVisit(pod, source, '');
     const gone = () => {
       visit.leave();
-      client.disconnected();
       this.connections -= 1;
+      this.#places.freed();
     };
     const startedMs = now();
     let wire: Wire | undefined;
@@ -204,6 +216,7 @@ export class PodUpstream implements Upstream {
     this.security = visit.labels.security;
     endpoint.open += 1;
     const flows = edges.flow(visit.labels);
+    this.#flows = flows;
     for (const flow of flows) flow.opened(now() - startedMs);
     const made = wire;
     visit.onBroken = () => made.reset();

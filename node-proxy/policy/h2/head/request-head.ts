@@ -42,6 +42,7 @@ export class H2RequestHead implements CarriedRequest {
   path = '';
   authority = '';
   reserved = false;
+  size = 0;
   grpc = false;
   grpcTimeout: string | undefined;
   /** Pseudo-headers at the beginning of the list. */
@@ -106,6 +107,7 @@ export class H2RequestHead implements CarriedRequest {
           if (name.length === 17 && name.replaceAll('_', '-') === 'transfer-encoding') bad = 'ambiguous_name';
           break;
       }
+      this.size += name.length + value.length;
       if (name.length + value.length > HTTP1_LIMITS.fieldBytes)
         bad = name === ':path' ? 'line_too_long' : 'field_too_long';
     }
