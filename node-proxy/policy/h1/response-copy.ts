@@ -14,11 +14,9 @@ import {
   UNTIL_CLOSE,
 } from '../../http1/index.ts';
 import type { HeaderEdits } from '../view.ts';
-import { owned, type Wire } from '../wire/wire.ts';
+import { owned, type Wire, writeTogether } from '../wire/wire.ts';
 import type { H1Upstream } from './upstream-connection.ts';
 
-/** Text and body that leave as one. */
-const JOINED_BYTES = 16 * 1024;
 /** Interim responses before the final one. Progress (102) and hints (103) are a few. */
 const MAX_INTERIMS = 100;
 
@@ -137,12 +135,15 @@ export class ResponseCopy {
     const end = parser.readBody(chunk, at, this.#pieces);
     this.sent = true;
     // A head that came in pieces is not in this chunk from its beginning.
-    if (asIs && at - start === head.text.length && chunk.length - start <= JOINED_BYTES) {
+    const whole = asIs && at - start === head.text.length;
+    const text = whole ? '' : asIs ? head.text : this.#changed(head);
+    if (this.#pieces === undefined) {
       this.bytes += end - at;
-      if (!this.#client.writeText(chunk.toString('latin1', start, end))) this.#pause(connection);
+      const taken = writeTogether(this.#client, text, chunk, whole ? start : at, end);
+      if (!taken) this.#pause(connection);
     } else {
       this.#client.cork();
-      if (!this.#client.writeText(asIs ? head.text : this.#changed(head))) this.#pause(connection);
+      if (!this.#client.writeText(text)) this.#pause(connection);
       this.#pass(connection, chunk, at, end);
       this.#client.uncork();
     }
