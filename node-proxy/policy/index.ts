@@ -102,7 +102,7 @@ export class HttpPolicy implements HttpHooks {
       worker: this.#worker,
       limits: context.limits,
       enter: this.#options.enter ?? enter,
-      gate: { requests, log, underWay: this.#underWay },
+      gate: { requests, log, underWay: this.#underWay, edges: context.edges, held: this.#held },
     });
   }
 

@@ -63,6 +63,7 @@ export async function openInbound(call: InboundCall, parts: InboundParts): Promi
     const server = parts.worker.serve(version, wire, () => new InboundPlan(gate, app, visitor.plans), {
       destination: formatEndpoint(ip, port),
       closed: () => {
+        gate.close();
         visitor.leave();
         app.close();
       },

@@ -10,12 +10,15 @@ import {
   normalPath,
   type RequestFacts,
 } from '../../authorize/index.ts';
-import type { FlowLabels, InboundCaller, LocalPod } from '../../tunnel/index.ts';
+import type { Edge, EdgeTable, FlowLabels, InboundCaller, LocalPod } from '../../tunnel/index.ts';
+import type { HeldBytes } from '../exchange/held-bytes.ts';
 import type { HttpVersion, RequestEdge, RequestEntry, RequestTable } from '../flow.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { RequestView } from '../view.ts';
 
 export interface GateParts {
+  edges: EdgeTable;
+  held: HeldBytes;
   requests: RequestTable;
   log: ((entry: RequestEntry) => void) | undefined;
   /** Requests under way by pod id, over all connections of this worker. */
@@ -31,6 +34,7 @@ export class Gate {
   readonly parts: GateParts;
   /** The caller's node has carried the requests itself, and removed what its pod may not say. */
   readonly checked: boolean;
+  readonly #flows: readonly Edge[];
   readonly #edges: Partial<Record<HttpVersion, RequestEdge>> = {};
 
   constructor(
@@ -49,6 +53,21 @@ export class Gate {
     this.labels = labels;
     this.parts = parts;
     this.checked = checked;
+    this.#flows = parts.edges.flow(labels);
+    for (const flow of this.#flows) flow.opened(0);
+  }
+
+  /** Bytes of a request and its response, as the connection's counters see them. */
+  carried(sent: number, received: number): void {
+    for (const flow of this.#flows) {
+      flow.sentBytes += sent;
+      flow.receivedBytes += received;
+    }
+  }
+
+  /** The caller's connection is gone. */
+  close(): void {
+    for (const flow of this.#flows) flow.closed();
   }
 
   /** What the policies are asked about; a refusal where a request could be read in more than one way. */

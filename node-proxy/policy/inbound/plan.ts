@@ -1,6 +1,7 @@
 /** A request on its server's node: judged, limited, and given to the application. */
 
 import type { Authorizer, Decision } from '../../authorize/index.ts';
+import { tooMuchHeld } from '../exchange/held-bytes.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
 import type { HttpVersion } from '../flow.ts';
 import { HttpRefusal } from '../reply/index.ts';
@@ -36,6 +37,7 @@ export class InboundPlan implements Plan {
   #firstByteMs = 0;
   #attempts = 0;
   #entered = false;
+  #heldBytes = 0;
 
   /** @param underWay where it is listed while it has a request. */
   constructor(gate: Gate, upstream: Upstream, underWay: Set<InboundPlan>) {
@@ -54,6 +56,8 @@ export class InboundPlan implements Plan {
     this.#decision = undefined;
     this.path = view.path;
     const gate = this.#gate;
+    if (!gate.parts.held.hold(view.size)) return tooMuchHeld();
+    this.#heldBytes = view.size;
     const facts = gate.facts(view);
     if (facts instanceof HttpRefusal) return facts;
     const decision = gate.judge(facts);
@@ -110,6 +114,9 @@ export class InboundPlan implements Plan {
     const gate = this.#gate;
     const { status, grpcStatus, reason } = outcome;
     this.#underWay.delete(this);
+    gate.parts.held.free(this.#heldBytes);
+    this.#heldBytes = 0;
+    gate.carried(outcome.requestBytes, outcome.responseBytes);
     if (this.#entered) gate.leave();
     this.#entered = false;
     const tookMs = nowMs - this.#startedMs;
