@@ -20,5 +20,7 @@ export function protocolOf(bytes: Buffer, declared: boolean): Protocol {
       : 'opaque';
   // Not yet a line: may it become one of HTTP?
   if (line.length >= LINE_BYTES) return 'opaque';
-  return /^[A-Z]{1,32}( [!-~]*( (H(T(T(P(\/(1(\.([01]\r?)?)?)?)?)?)?)?)?)?)?$/.test(line) ? 'more' : 'opaque';
+  return /^[A-Z]{1,32}( ([!-~]+( (H(T(T(P(\/(1(\.([01]\r?)?)?)?)?)?)?)?)?)?)?)?$/.test(line)
+    ? 'more'
+    : 'opaque';
 }
