@@ -11,7 +11,8 @@ import { percentile } from '../measure/statistics.ts';
 import { dialLines, type Line, release } from './dial.ts';
 import type { Cost, Job, Latency } from './jobs.ts';
 import type { Tempo } from './metronome.ts';
-import { type Dialect, dialectOf } from './speech/dialect.ts';
+import type { Dialect } from './speech/dialect.ts';
+import { dialectOf } from './speech/dialect-of.ts';
 
 /** The threads agree on the time of the first request, this far ahead. */
 const LEAD_MS = 200;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readCpuMs } from '../measure/processes.ts';
 import { dialLines, release } from './dial.ts';
 import type { Cost, Job } from './jobs.ts';
-import { dialectOf } from './speech/dialect.ts';
+import { dialectOf } from './speech/dialect-of.ts';
 import { numbered } from './speech/numbered.ts';
 
 export async function runRequests(job: Job & { kind: 'requests' }): Promise<Cost> {

@@ -1,9 +1,5 @@
 /** How the load generator speaks on a connection: what a request is in bytes, and where its answer ends. */
 
-import { echoDialect } from './echo-dialect.ts';
-import { grpcDialect } from './grpc-dialect.ts';
-import { httpDialect } from './http-dialect.ts';
-
 /** What to say; travels as JSON. */
 export type Speech =
   /** 64 bytes there and back (`requests.ts`). */
@@ -26,17 +22,4 @@ export interface Dialect {
    * @param answered the connection's nth request, counted from 0, is answered.
    */
   reader(write: (bytes: Buffer) => void, answered: (n: number) => void): (chunk: Buffer) => void;
-}
-
-/** @param authority for the Host header or `:authority`. */
-export function dialectOf(speech: Speech | undefined, authority: string): Dialect {
-  switch (speech?.language) {
-    case undefined:
-    case 'echo':
-      return echoDialect();
-    case 'http':
-      return httpDialect(authority, speech.bodyBytes);
-    case 'grpc':
-      return grpcDialect(authority, speech.bodyBytes);
-  }
 }

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Dialect, dialectOf, type Speech } from '../../../bench/load/speech/dialect.ts';
+import type { Dialect, Speech } from '../../../bench/load/speech/dialect.ts';
+import { dialectOf } from '../../../bench/load/speech/dialect-of.ts';
 import * as frames from '../../../bench/load/speech/frames.ts';
 import { message } from '../../../bench/load/speech/grpc-dialect.ts';
 import { numbered, numberOf, streamIdOf } from '../../../bench/load/speech/numbered.ts';
