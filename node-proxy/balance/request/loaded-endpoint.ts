@@ -46,6 +46,11 @@ export class LoadedEndpoint {
     this.weight = Math.max(this.endpoint.replica.weight, 0);
   }
 
+  /** No longer the service's. */
+  get left(): boolean {
+    return this.#left;
+  }
+
   configure(settings: ClientSettings): void {
     this.latency.decayMs = settings.balancer.decayMs;
     const unhealthy = !this.accrual.healthy;

@@ -13,7 +13,9 @@ export function isIdempotent({ method }: RequestHead): boolean {
 }
 
 export function takeIdle({ idle }: IdlePool, nowMs: number, head: RequestHead): H1Upstream | undefined {
-  const last = idle[idle.length - 1];
+  let last = idle[idle.length - 1];
+  // Takes itself away.
+  for (; last?.wire.retired === true; last = idle[idle.length - 1]) last.destroy();
   if (last === undefined || (nowMs - last.idleSinceMs > FRESH_MS && !isIdempotent(head))) return undefined;
   idle.pop();
   return last;

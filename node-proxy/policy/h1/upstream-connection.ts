@@ -62,7 +62,7 @@ export class H1Upstream implements WireEvents {
   release(nowMs: number): void {
     this.#reader = undefined;
     if (this.closed) return;
-    if (this.#pool.closed) return this.destroy();
+    if (this.#pool.closed || this.wire.retired === true) return this.destroy();
     this.waited = true;
     this.idleSinceMs = nowMs;
     if (this.#pool.offer?.(this) === true) return;

@@ -77,7 +77,12 @@ export class H2Upstream implements WireEvents {
 
   get roomy(): boolean {
     const connection = this.#connection;
-    return this.#state === 'open' && connection.openStreams < this.#most && connection.canOpen;
+    return (
+      this.#state === 'open' &&
+      this.wire.retired !== true &&
+      connection.openStreams < this.#most &&
+      connection.canOpen
+    );
   }
 
   get streams(): number {
@@ -93,6 +98,11 @@ export class H2Upstream implements WireEvents {
 
   /** To be called every second. */
   sweep(nowMs: number, { openMs, idleMs, lingerMs }: UpstreamTimes): void {
+    // What is under way finishes.
+    if (this.#state === 'open' && this.wire.retired === true) {
+      this.#retire('');
+      this.#connection.goaway();
+    }
     const state = this.#state;
     if (state === 'closed' || this.streams > 0) return;
     if (this.#sinceMs === 0) this.#sinceMs = nowMs;

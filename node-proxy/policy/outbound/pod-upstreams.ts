@@ -13,6 +13,7 @@ import { HttpRefusal } from '../reply/index.ts';
 import { wirePair } from '../wire/pair.ts';
 import { SideWire } from '../wire/side-wire.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
+import { Ways, wayTo } from '../wire/ways.ts';
 import type { Wire } from '../wire/wire.ts';
 import { Places } from './places.ts';
 import { UpstreamVisit } from './visit.ts';
@@ -60,6 +61,8 @@ export class PodUpstreams {
       upstream.sweep(nowMs, draining);
       if (upstream.connections === 0 && loaded.pending === 0) this.#byEndpoint.delete(loaded);
     }
+    // Tunnels that were made meanwhile are not waited for either.
+    if (draining && this.#byEndpoint.size === 0) this.#connector.pool.retire();
   }
 
   close(): void {
@@ -84,6 +87,7 @@ export class PodUpstream implements Upstream {
   readonly #parts: UpstreamParts;
   readonly #places: Places;
   #flows: readonly Edge[] = [];
+  readonly #ways = new Ways();
   #edges: EdgeOf[] = [];
   #ownName = '';
   #ownLines = '';
@@ -174,14 +178,17 @@ export class PodUpstream implements Upstream {
 
   sweep(nowMs: number, draining: boolean): void {
     const { upstreamIdleMs, idlePerEndpoint } = this.#parts.limits;
-    const { idle } = this;
-    const idleMs = draining ? 0 : upstreamIdleMs;
+    const { idle, loaded } = this;
+    const done = draining || loaded.left;
+    const idleMs = done ? 0 : upstreamIdleMs;
+    this.#ways.check(this.#way());
+    for (const connection of idle.filter(({ wire }) => wire.retired === true)) connection.destroy();
     while (idle.length > 0) {
       const oldest = idle[0] as H1Upstream;
       if (nowMs - oldest.idleSinceMs < idleMs && idle.length <= idlePerEndpoint) break;
       oldest.destroy();
     }
-    this.h2?.sweep(nowMs, draining);
+    this.h2?.sweep(nowMs, done);
   }
 
   close(): void {
@@ -204,6 +211,7 @@ export class PodUpstream implements Upstream {
       this.#places.freed();
     };
     const startedMs = now();
+    const way = this.#way();
     let wire: Wire | undefined;
     try {
       wire = await this.#wire(visit);
@@ -219,13 +227,20 @@ export class PodUpstream implements Upstream {
     this.#flows = flows;
     for (const flow of flows) flow.opened(now() - startedMs);
     const made = wire;
+    this.#ways.made(made, way);
     visit.onBroken = () => made.reset();
     const closed = () => {
+      this.#ways.gone(made);
       endpoint.open -= 1;
       for (const flow of flows) flow.closed();
       gone();
     };
     return { wire, closed };
+  }
+
+  #way(): string {
+    const { endpoint } = this.loaded;
+    return wayTo(endpoint, this.#connector.local(endpoint));
   }
 
   async #wire(visit: UpstreamVisit): Promise<Wire> {

@@ -6,6 +6,7 @@ import type { Wire, WireEvents } from './wire.ts';
 export class SideWire implements Wire {
   readonly ephemeral = false;
   readonly #side: Side;
+  #retired = false;
 
   constructor(side: Side) {
     this.#side = side;
@@ -13,6 +14,14 @@ export class SideWire implements Wire {
 
   get flushed(): boolean {
     return this.#side.flushed !== false;
+  }
+
+  get retired(): boolean {
+    return this.#retired || this.#side.retired === true;
+  }
+
+  set retired(retired: boolean) {
+    this.#retired = retired;
   }
 
   start(events: WireEvents): void {

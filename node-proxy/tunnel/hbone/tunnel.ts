@@ -91,6 +91,11 @@ export class Tunnel implements ConnectionEvents {
     return this.#connection?.openStreams ?? 0;
   }
 
+  /** Open streams go on, but no more of them are opened. */
+  get retired(): boolean {
+    return this.#state === 'draining' || this.#state === 'closed';
+  }
+
   get hasRoom(): boolean {
     const connection = this.#connection;
     return (
@@ -110,7 +115,7 @@ export class Tunnel implements ConnectionEvents {
     if (connection?.canOpen !== true) return Promise.reject(gone(this.#options.expected));
     this.#idleSinceMs = undefined;
     return new Promise((resolve, reject) => {
-      const opening = new Opening(headers, this.#options.clock, timeoutMs, resolve, reject);
+      const opening = new Opening(this, headers, this.#options.clock, timeoutMs, resolve, reject);
       try {
         opening.stream = connection.request(headers, opening, false);
       } catch (error) {
@@ -201,18 +206,21 @@ export class Tunnel implements ConnectionEvents {
 /** A stream between request and answer. */
 class Opening implements StreamEvents {
   stream: H2Stream | undefined;
+  readonly #tunnel: Tunnel;
   readonly #authority: string;
   readonly #timer: Timer;
   readonly #resolve: (side: StreamSide) => void;
   readonly #reject: (error: ConnectionRefused) => void;
 
   constructor(
+    tunnel: Tunnel,
     headers: readonly Header[],
     clock: Clock,
     timeoutMs: number,
     resolve: (side: StreamSide) => void,
     reject: (error: ConnectionRefused) => void,
   ) {
+    this.#tunnel = tunnel;
     this.#authority = headers[1]?.[1] ?? '';
     this.#resolve = resolve;
     this.#reject = reject;
@@ -227,7 +235,7 @@ class Opening implements StreamEvents {
     const status = headers[0]?.[1];
     if (status !== '200' || this.stream === undefined) return this.fail(refusedBy(status, this.#authority));
     this.#timer.cancel();
-    this.#resolve(new StreamSide(this.stream));
+    this.#resolve(new StreamSide(this.stream, this.#tunnel));
   }
 
   onData(): void {

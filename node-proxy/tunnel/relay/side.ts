@@ -31,6 +31,8 @@ export interface Side {
   reset(): void;
   /** After `end`: all that was written has left. Undefined where nobody asks. */
   readonly flushed?: boolean;
+  /** It goes on, but nothing new shall begin on it: its tunnel ends with its last stream. Undefined where nobody asks. */
+  readonly retired?: boolean;
 }
 
 /** A socket or a stream, as a side. */
@@ -105,9 +107,12 @@ export class StreamSide implements Side, StreamEvents {
   #sent = false;
   /** Halves that have ended; 2 = closed, however. */
   #ended = 0;
+  readonly #tunnel: { readonly retired: boolean } | undefined;
 
-  constructor(stream: H2Stream) {
+  /** @param tunnel undefined: the peer's. */
+  constructor(stream: H2Stream, tunnel?: { readonly retired: boolean }) {
     this.#stream = stream;
+    this.#tunnel = tunnel;
     stream.events = this;
   }
 
@@ -135,6 +140,10 @@ export class StreamSide implements Side, StreamEvents {
 
   get flushed(): boolean {
     return this.#sent || this.#stream.closed;
+  }
+
+  get retired(): boolean {
+    return this.#tunnel?.retired === true;
   }
 
   pause(): void {
