@@ -35,6 +35,11 @@ export interface Side {
   readonly retired?: boolean;
 }
 
+/** What a stream belongs to. */
+export interface Carrier {
+  readonly retired: boolean;
+}
+
 /** A socket or a stream, as a side. */
 export function sideOf(connected: Socket | StreamSide): Side {
   return connected instanceof StreamSide ? connected : new SocketSide(connected);
@@ -107,10 +112,10 @@ export class StreamSide implements Side, StreamEvents {
   #sent = false;
   /** Halves that have ended; 2 = closed, however. */
   #ended = 0;
-  readonly #tunnel: { readonly retired: boolean } | undefined;
+  readonly #tunnel: Carrier | undefined;
 
   /** @param tunnel undefined: the peer's. */
-  constructor(stream: H2Stream, tunnel?: { readonly retired: boolean }) {
+  constructor(stream: H2Stream, tunnel?: Carrier) {
     this.#stream = stream;
     this.#tunnel = tunnel;
     stream.events = this;

@@ -10,25 +10,31 @@ import { CallLoad, Load, outcome } from './requests.ts';
 
 const skip = netnsUnavailable();
 const DRAIN_SECONDS = 10;
+/** Which of the loads below. */
+const SELDOM = 3;
 
 describe('a proxy that is replaced under HTTP load', { skip }, () => {
   let mesh: HttpMesh;
-  /** a on node 1, w on node 2; both judge requests. x is in no mesh. */
+  /** a on node 1, w on node 2; both judge requests. p on node 1 does not. x is in no mesh. */
   let [a, w, x] = [] as unknown as [MeshPod, MeshPod, MeshPod];
-  let [toA, toW] = ['', ''];
+  let [toA, toW, toP] = ['', '', ''];
 
   before(async () => {
     mesh = await HttpMesh.open({ proxy: { drainSeconds: DRAIN_SECONDS } });
     a = await mesh.pod('a', 1);
     w = await mesh.pod('w', 2);
     x = await mesh.pod('x', 0);
+    await mesh.pod('p', 1);
     toA = mesh.service('a', 1);
     toW = mesh.service('w', 2);
+    toP = mesh.service('p', 3);
+    await mesh.store(route('p'));
     for (const name of ['a', 'w'])
       await mesh.store(route(name), traffic(name, { server: { forwardClientIdentity: true } }));
     for (const [from, ip, port] of [
       [a, toW, 80],
       [w, toA, 80],
+      [w, toP, 80],
       [x, a.ip, APP_PORT],
     ] as const)
       await becomes(
@@ -49,6 +55,8 @@ describe('a proxy that is replaced under HTTP load', { skip }, () => {
       'kept, in': new Load(w, toA, 80, 80),
       'kept, from outside': new Load(x, a.ip, APP_PORT, 40),
       seldom: new Load(a, toW, 80, 2, {}, 8),
+      'kept, in, as bytes': new Load(w, toP, 80, 80, { method: 'POST', body: 'x' }),
+      'calls, in, as bytes': new CallLoad(w, toP, 80, 40),
       'new, out': new Load(a, toW, 80, 30, { headers: { connection: 'close' } }),
       'calls, out': new CallLoad(a, toW, 80, 40),
       'calls, in': new CallLoad(w, toA, 80, 40),
@@ -57,7 +65,7 @@ describe('a proxy that is replaced under HTTP load', { skip }, () => {
       const counts = Object.values(loads).map(({ answers }) => answers.length);
       await becomes(
         () => Object.values(loads).map(({ answers }, i) => answers.length - (counts[i] ?? 0)),
-        more => more.every((count, i) => count > (i === 3 ? 1 : 20)),
+        more => more.every((count, i) => count > (i === SELDOM ? 1 : 20)),
       );
     };
     await enough();

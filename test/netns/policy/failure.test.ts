@@ -24,10 +24,10 @@ const ROUTED = {
 describe('failures under HTTP load', { skip }, () => {
   let mesh: HttpMesh;
   /**
-   * On node 1: a, v and s, whose namespace has a worker of its own. On node 2: w1 and w2 of one service. x, in no
+   * On node 1: a, s, whose namespace has a worker of its own. On node 2: w1 and w2 of one service. x, in no
    * mesh, takes requests and never answers.
    */
-  let [a, v, s, w1, w2, x] = [] as unknown as [MeshPod, MeshPod, MeshPod, MeshPod, MeshPod, MeshPod];
+  let [a, s, w1, w2, x] = [] as unknown as [MeshPod, MeshPod, MeshPod, MeshPod, MeshPod];
   let [toV, toW, toHole] = ['', '', ''];
   let killW2 = () => {};
 
@@ -40,7 +40,7 @@ describe('failures under HTTP load', { skip }, () => {
       },
     });
     a = await mesh.pod('a', 1);
-    v = await mesh.pod('v', 1);
+    await mesh.pod('v', 1);
     s = await mesh.pod('s', 1, { namespace: 'alone' });
     w1 = await mesh.pod('w1', 2, { labels: { app: 'w' } });
     w2 = await mesh.rig.pod('w2', 2, { labels: { app: 'w' }, serves: false });
