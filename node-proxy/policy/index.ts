@@ -17,8 +17,8 @@ import type { HttpLimits } from './limits.ts';
 import type { Names } from './outbound/client.ts';
 import { openOutbound } from './outbound/door.ts';
 import { Overrides } from './outbound/override.ts';
-import { PodUpstreams } from './outbound/pod-upstreams.ts';
 import { Services } from './outbound/services.ts';
+import { PodUpstreams } from './outbound/upstream/pod-upstreams.ts';
 import { Worker } from './worker.ts';
 
 export type { RequestEntry, RequestTable } from './flow.ts';

@@ -6,8 +6,8 @@ import type { LocalPod } from '../../tunnel/index.ts';
 import type { HeldBytes } from '../exchange/held-bytes.ts';
 import type { RequestEntry, RequestTable } from '../flow.ts';
 import type { Overrides } from './override.ts';
-import type { PodUpstreams } from './pod-upstreams.ts';
 import type { Service } from './service.ts';
+import type { PodUpstreams } from './upstream/pod-upstreams.ts';
 
 /** Names as this worker knows them. */
 export interface Names {

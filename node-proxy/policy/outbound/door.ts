@@ -9,8 +9,8 @@ import { SocketWire } from '../wire/socket-wire.ts';
 import type { Worker } from '../worker.ts';
 import type { OutboundClient } from './client.ts';
 import { OutboundPlan } from './plan.ts';
-import type { PodUpstreams } from './pod-upstreams.ts';
 import type { Service } from './service.ts';
+import type { PodUpstreams } from './upstream/pod-upstreams.ts';
 
 export interface OutboundParts {
   worker: Worker;

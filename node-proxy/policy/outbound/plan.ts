@@ -18,10 +18,10 @@ import { type CompiledMatch, hashOf, OWN_NAME, redirectLocation } from '../route
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
 import type { OutboundClient } from './client.ts';
 import { asLines, contextFields, type Field, requestedDtab, sentDeadlineMs } from './linkerd-context.ts';
-import type { PodUpstream } from './pod-upstreams.ts';
 import { entryOf, labelsOf } from './record.ts';
 import { Retries } from './retries.ts';
 import type { CompiledRoutes } from './service.ts';
+import type { PodUpstream } from './upstream/pod-upstreams.ts';
 
 const NO_FIELDS: readonly Field[] = [];
 

@@ -5,7 +5,7 @@ import type { HttpVersion, RequestEntry, RequestLabels } from '../flow.ts';
 import { showTrace, traceOf } from '../trace.ts';
 import type { CarriedRequest } from '../view.ts';
 import type { OutboundClient } from './client.ts';
-import type { PodUpstream } from './pod-upstreams.ts';
+import type { PodUpstream } from './upstream/pod-upstreams.ts';
 
 export function labelsOf(
   { pod, service }: OutboundClient,

@@ -3,9 +3,9 @@
  * (`limits.pendingRequests`) for a connection that is given back, or for the place of one that ends; in turn.
  */
 
-import type { ServiceClient } from '../../balance/index.ts';
-import type { H1Upstream } from '../h1/upstream-connection.ts';
-import { HttpRefusal } from '../reply/index.ts';
+import type { ServiceClient } from '../../../balance/index.ts';
+import type { H1Upstream } from '../../h1/upstream-connection.ts';
+import { HttpRefusal } from '../../reply/index.ts';
 
 /** A place for a new connection, or a connection that is free. */
 export type Granted = H1Upstream | 'place';

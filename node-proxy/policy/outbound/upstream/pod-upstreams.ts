@@ -1,20 +1,20 @@
 /** The endpoints that one pod sends requests to, with the connections that it has open to each. */
 
 import type { Socket } from 'node:net';
-import type { LoadedEndpoint, ServiceClient } from '../../balance/index.ts';
-import type { Connector, Edge, EdgeTable, HttpHooks, LocalPod, Security } from '../../tunnel/index.ts';
-import { StreamSide } from '../../tunnel/index.ts';
-import type { Upstream } from '../exchange/upstream.ts';
-import type { HttpVersion, RequestEdge, RequestTable } from '../flow.ts';
-import { H1Upstream } from '../h1/upstream-connection.ts';
-import type { H2Pool } from '../h2/upstream-pool.ts';
-import type { HttpLimits } from '../limits.ts';
-import { HttpRefusal } from '../reply/index.ts';
-import { wirePair } from '../wire/pair.ts';
-import { SideWire } from '../wire/side-wire.ts';
-import { SocketWire } from '../wire/socket-wire.ts';
-import { Ways, wayTo } from '../wire/ways.ts';
-import type { Wire } from '../wire/wire.ts';
+import type { LoadedEndpoint, ServiceClient } from '../../../balance/index.ts';
+import type { Connector, Edge, EdgeTable, HttpHooks, LocalPod, Security } from '../../../tunnel/index.ts';
+import { StreamSide } from '../../../tunnel/index.ts';
+import type { Upstream } from '../../exchange/upstream.ts';
+import type { HttpVersion, RequestEdge, RequestTable } from '../../flow.ts';
+import { H1Upstream } from '../../h1/upstream-connection.ts';
+import type { H2Pool } from '../../h2/upstream-pool.ts';
+import type { HttpLimits } from '../../limits.ts';
+import { HttpRefusal } from '../../reply/index.ts';
+import { wirePair } from '../../wire/pair.ts';
+import { SideWire } from '../../wire/side-wire.ts';
+import { SocketWire } from '../../wire/socket-wire.ts';
+import { Ways, wayTo } from '../../wire/ways.ts';
+import type { Wire } from '../../wire/wire.ts';
 import { Places } from './places.ts';
 import { UpstreamVisit } from './visit.ts';
 

@@ -3,15 +3,15 @@
  * of this node that does not ask for HTTP judges it as a whole, like any connection.
  */
 
-import type { Authorizer, Caller } from '../../authorize/index.ts';
-import type { FlowLabels } from '../../tunnel/index.ts';
+import type { Authorizer, Caller } from '../../../authorize/index.ts';
+import type { FlowLabels } from '../../../tunnel/index.ts';
 import {
   ConnectionRefused,
   type LocalPod,
   type OpenConnection,
   type Outgoing,
   type Reason,
-} from '../../tunnel/index.ts';
+} from '../../../tunnel/index.ts';
 
 export class UpstreamVisit implements Outgoing, OpenConnection {
   readonly acceptedBy: LocalPod;
