@@ -27,7 +27,7 @@ import type { ExchangeHost, ExchangeOwner } from './exchange-owner.ts';
 import { HostEdit } from './host-edit.ts';
 import { RequestBody } from './request-body.ts';
 import { type CopyOwner, ResponseCopy } from './response-copy.ts';
-import { isIdempotent, isReusable, isWhole, takeIdle } from './reuse.ts';
+import { isReusable, isWhole, mayHaveCrossed, takeIdle } from './reuse.ts';
 import type { H1Upstream, ResponseReader } from './upstream-connection.ts';
 
 type State = 'idle' | 'planning' | 'connecting' | 'waiting' | 'responding' | 'tunnel';
@@ -299,13 +299,8 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   #broke(message: string): void {
     const connection = this.#connection as H1Upstream;
-    // A server may close a connection that waits at any time: the request and the close crossed.
     const crossed =
-      connection.waited &&
-      this.state === 'waiting' &&
-      !connection.parser.started &&
-      this.#request.bytes === 0 &&
-      isIdempotent(this.requestHead);
+      this.state === 'waiting' && mayHaveCrossed(connection, this.requestHead, this.#request.bytes);
     this.#anew ||= crossed;
     const where = this.#upstream?.address ?? '';
     this.#failed(new HttpRefusal('upstream_reset', `${where}: ${message}`), crossed);

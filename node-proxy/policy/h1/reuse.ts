@@ -36,3 +36,11 @@ export function isWhole(parser: ResponseParser, chunk: Buffer, at: number): bool
     throw error;
   }
 }
+
+/**
+ * A server may close a connection that waits at any time: the request and the close may have crossed.
+ * @param bodyBytes of the request, which would be sent again.
+ */
+export function mayHaveCrossed(connection: H1Upstream, head: RequestHead, bodyBytes: number): boolean {
+  return connection.waited && !connection.parser.started && bodyBytes === 0 && isIdempotent(head);
+}
