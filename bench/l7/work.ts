@@ -26,8 +26,8 @@ export interface Scale {
 
 export const FULL: Scale = {
   warmMs: 500,
-  requestsMs: 2_000,
-  pacedMs: 6_000,
+  requestsMs: 1_500,
+  pacedMs: 5_000,
   sizes: [0, 1_024, 16_384],
   rates: [1_000, 5_000],
 };
