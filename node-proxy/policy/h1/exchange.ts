@@ -18,7 +18,6 @@ import {
   type RequestHead,
   type ResponseHead,
 } from '../../http1/index.ts';
-import { Deadline } from '../exchange/deadlines.ts';
 import type { Outcome, Plan, Redirect, Upstream, Verdict } from '../exchange/plan.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
@@ -28,6 +27,7 @@ import { HostEdit } from './host-edit.ts';
 import { RequestBody } from './request-body.ts';
 import { type CopyOwner, ResponseCopy } from './response-copy.ts';
 import { isReusable, isWhole, mayHaveCrossed, takeIdle } from './reuse.ts';
+import { type Lateness, Times } from './times.ts';
 import type { H1Upstream, ResponseReader } from './upstream-connection.ts';
 
 type State = 'idle' | 'planning' | 'connecting' | 'waiting' | 'responding' | 'tunnel';
@@ -42,14 +42,11 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   readonly #request: RequestBody;
   readonly #response: ResponseCopy;
   readonly #hostEdit = new HostEdit();
-  readonly #total: Deadline;
-  readonly #perTry: Deadline;
+  readonly #times: Times;
   #upstream: Upstream | undefined;
   #connection: H1Upstream | undefined;
   /** The attempt's own mark, so that what comes late for an earlier one is not taken for this one's. */
   #attempt = 0;
-  /** When something moved last. */
-  #lastMs = 0;
   #wait: { cancel(): void } | undefined;
   /** The next attempt must not be sent on a connection that has waited. */
   #anew = false;
@@ -60,8 +57,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.#host = host;
     this.#request = new RequestBody(owner.wire, owner.brake, host.waitingBytes, () => plan.tooLarge());
     this.#response = new ResponseCopy(owner.wire, this);
-    this.#total = new Deadline(() => this.#late('timeout_total'));
-    this.#perTry = new Deadline(() => this.#late('timeout_try'));
+    this.#times = new Times(host, reason => this.#late(reason));
   }
 
   /** Something of a response has been sent. */
@@ -80,7 +76,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   begin(head: RequestHead, view: CarriedRequest): void {
     const nowMs = this.#host.now();
     this.requestHead = head;
-    this.#lastMs = nowMs;
+    this.#times.lastMs = nowMs;
     this.#outcome.status = 0;
     this.#outcome.reason = '';
     this.#anew = false;
@@ -91,7 +87,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     if (verdict instanceof Promise) {
       this.#attempt += 1;
       // Naming takes its share of the request's time.
-      if (this.#plan.totalMs > 0) this.#host.deadlines.set(this.#total, this.#plan.totalMs, nowMs);
+      this.#times.limitTotal(this.#plan.totalMs, nowMs);
       void this.#later(verdict, this.#attempt);
     } else this.#follow(verdict, nowMs);
   }
@@ -99,7 +95,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   /** Request bytes after the head, framing included: chunk[from…until), which is the client's. */
   body(chunk: Buffer, from: number, until: number): void {
     if (from === until) return;
-    this.#lastMs = this.#host.now();
+    this.#times.moved();
     this.#request.take(chunk, from, until, this.#connection);
   }
 
@@ -113,7 +109,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#request.bytes += chunk.length;
-    this.#lastMs = this.#host.now();
+    this.#times.moved();
     if (!connection.wire.write(owned(this.#owner.wire, chunk))) this.#request.pauseClient();
   }
 
@@ -129,7 +125,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   /** The client takes bytes again. */
   clientDrained(): void {
-    this.#lastMs = this.#host.now();
+    this.#times.moved();
     this.#response.drained(this.#connection);
   }
 
@@ -143,9 +139,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   /** @param nowMs called every second: nothing has moved for too long. */
   checkIdle(nowMs: number): void {
-    const { idleMs } = this.#plan;
-    if (this.state === 'idle' || idleMs === 0 || nowMs - this.#lastMs < idleMs) return;
-    this.#late('timeout_idle');
+    if (this.state !== 'idle' && this.#times.isIdle(nowMs, this.#plan.idleMs)) this.#late('timeout_idle');
   }
 
   // === Attempts ===
@@ -164,8 +158,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   #follow(verdict: Verdict, nowMs: number): void {
     if (verdict !== 'forward') return this.#answer(verdict);
-    const { totalMs } = this.#plan;
-    if (totalMs > 0 && !this.#total.set) this.#host.deadlines.set(this.#total, totalMs, nowMs);
+    this.#times.limitTotal(this.#plan.totalMs, nowMs);
     this.#try(nowMs);
   }
 
@@ -175,7 +168,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     if (next instanceof HttpRefusal) return this.#answer(next);
     this.#upstream = next;
     this.#attempt += 1;
-    if (plan.perTryMs > 0) this.#host.deadlines.set(this.#perTry, plan.perTryMs, nowMs);
+    this.#times.limitAttempt(plan.perTryMs, nowMs);
     const ready = this.#anew ? undefined : takeIdle(next, nowMs, this.requestHead);
     if (ready !== undefined) return this.#send(ready);
     this.state = 'connecting';
@@ -231,7 +224,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.#request.drop();
     this.#attempt += 1;
     this.state = 'connecting';
-    this.#perTry.cancel();
+    this.#times.attemptOver();
     this.#response.begin();
     const { backoffMs } = this.#plan;
     if (backoffMs <= 0) {
@@ -245,7 +238,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     });
   }
 
-  #late(reason: 'timeout_total' | 'timeout_try' | 'timeout_idle'): void {
+  #late(reason: Lateness): void {
     if (this.state === 'idle') return;
     // Nothing moves where the client neither sends nor reads: that is not the application's fault.
     const waited = reason === 'timeout_idle' && (this.#response.behind || this.#awaitsClient);
@@ -263,7 +256,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   responseData(chunk: Buffer): void {
     const connection = this.#connection as H1Upstream;
-    this.#lastMs = this.#host.now();
+    this.#times.moved();
     if (this.state === 'tunnel') return this.#response.raw(connection, chunk, 0, chunk.length);
     try {
       this.#response.data(connection, chunk);
@@ -278,7 +271,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     const connection = this.#connection as H1Upstream;
     if (this.state === 'tunnel') return this.#owner.wire.end();
     if (this.state === 'responding' && connection.parser.ended()) {
-      this.#lastMs = this.#host.now();
+      this.#times.moved();
       return this.finished(connection, true);
     }
     this.#broke('the application closed the connection');
@@ -317,8 +310,8 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   }
 
   wanted(head: ResponseHead, marked: boolean): boolean {
-    if (this.#plan.responded(head.status, -1, marked, this.#lastMs) === 'retry') return false;
-    this.#perTry.cancel();
+    if (this.#plan.responded(head.status, -1, marked, this.#times.lastMs) === 'retry') return false;
+    this.#times.attemptOver();
     this.#request.commit();
     this.state = 'responding';
     this.#outcome.status = head.status;
@@ -331,24 +324,29 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     // Read away if it is here already, else the connection goes.
     const clean = isWhole(connection.parser, chunk, at);
     this.#giveBack(connection, clean);
-    this.#again(this.#lastMs);
+    this.#again(this.#times.lastMs);
   }
 
   switched(connection: H1Upstream, chunk: Buffer, at: number): void {
     const { head } = connection.parser;
     if (this.requestHead.upgrade === '')
       throw new Http1Error('response', 'unexpected_upgrade', 'nobody asked for it');
-    this.#plan.responded(101, -1, false, this.#lastMs);
+    this.#plan.responded(101, -1, false, this.#times.lastMs);
     this.#outcome.status = 101;
-    this.#total.cancel();
-    this.#perTry.cancel();
+    this.#times.over();
     this.flush();
     this.#request.commit();
     this.state = 'tunnel';
     if (!this.#owner.wire.writeText(forwardResponse(head, this.#plan.responseEdits, '')))
       this.#response.behind = true;
+    // The client's end may have been found out by writing to it.
+    if (!this.carries(connection)) return;
     this.#response.raw(connection, chunk, at, chunk.length);
     this.#owner.becomeTunnel();
+  }
+
+  carries(connection: H1Upstream): boolean {
+    return this.#connection === connection;
   }
 
   finished(connection: H1Upstream, clean: boolean): void {
@@ -363,7 +361,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     const sent = this.#owner.requestDone && this.#request.flushed;
     if (!clean || !sent || !isReusable(connection, this.requestHead)) return connection.destroy();
     connection.parser.next();
-    connection.release(this.#lastMs);
+    connection.release(this.#times.lastMs);
   }
 
   // === Ends ===
@@ -372,6 +370,8 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     if (answer instanceof HttpRefusal) this.#outcome.reason = answer.reason;
     const { persistent } = this;
     this.#outcome.status = this.#owner.answer(answer);
+    // By writing it was found out that the client is gone: then it is over.
+    if (this.state === 'idle') return;
     this.#over();
     this.#owner.responded(persistent);
   }
@@ -384,8 +384,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   }
 
   #over(): void {
-    this.#total.cancel();
-    this.#perTry.cancel();
+    this.#times.over();
     this.#wait?.cancel();
     this.#wait = undefined;
     this.#attempt += 1;

@@ -32,6 +32,8 @@ export interface CopyOwner {
   unwanted(connection: H1Upstream, chunk: Buffer, at: number): void;
   /** 101: the rest of the chunk is not HTTP any more. */
   switched(connection: H1Upstream, chunk: Buffer, at: number): void;
+  /** Is it still the connection of this exchange? Writing to a client can show that it has gone. */
+  carries(connection: H1Upstream): boolean;
   /** @param clean nothing came after the response. */
   finished(connection: H1Upstream, clean: boolean): void;
 }
@@ -109,6 +111,7 @@ export class ResponseCopy {
         return;
       }
       this.#interim(connection, head);
+      if (!owner.carries(connection)) return;
       parser.next();
       start = at;
     }
@@ -177,6 +180,7 @@ export class ResponseCopy {
   }
 
   #done(connection: H1Upstream, clean: boolean): void {
+    if (!this.#owner.carries(connection)) return;
     this.free(connection);
     this.#owner.finished(connection, clean);
   }

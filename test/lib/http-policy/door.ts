@@ -15,9 +15,17 @@ import {
   type RequestEntry,
 } from '../../../node-proxy/policy/index.ts';
 import { Resolver } from '../../../node-proxy/resolve/index.ts';
-import type { enter, InboundCall, LocalPod, Side, WorkerContext } from '../../../node-proxy/tunnel/index.ts';
+import type {
+  enter,
+  InboundCall,
+  LocalPod,
+  Side,
+  StreamSide,
+  WorkerContext,
+} from '../../../node-proxy/tunnel/index.ts';
 import { Relay } from '../../../node-proxy/tunnel/relay/relay.ts';
 import { contextOf, dialLoopback, type Handle, Listener, podOf, socketOf } from './loopback.ts';
+import { Streams } from './streams.ts';
 
 export const CALLER = 'spiffe://test.mesh/ns/shop/sa/client';
 const OPEN: Transport = { mode: 'permissive', ports: {} };
@@ -47,6 +55,9 @@ export class Door {
   /** Connections to the application that were ever made, and relays of what was not HTTP that are open. */
   dialled = 0;
   relayed = 0;
+  /** What connections to the application wait for. */
+  dialling: () => Promise<void> = async () => {};
+  readonly #streams = new Streams();
   readonly #listener: Listener;
   readonly #options: DoorOptions;
 
@@ -101,12 +112,40 @@ export class Door {
   readonly #enter: typeof enter = async (pod, caller, _ip, port, visit, _limits, reader) => {
     visit.judge(pod, { identity: caller.identity, namespace: caller.namespace, ip: new Uint8Array(4), port });
     this.dialled += 1;
+    await this.dialling();
     const socket = await dialLoopback('127.0.0.1', port, reader);
     visit.mustGoOn();
     return socket;
   };
 
+  /** A caller through a tunnel: its side of the stream. @param early what it says before it is answered. */
+  async call(early: readonly Buffer[] = []): Promise<StreamSide> {
+    const near = await this.#streams.open((far, answer) => {
+      this.#called({
+        open: () => far,
+        accepted: answer,
+        refuse: error => {
+          this.refused.push(error);
+          far.reset();
+        },
+      });
+    });
+    for (const chunk of early) near.write(chunk);
+    return near;
+  }
+
   #accept(handle: Handle): void {
+    this.#called({
+      open: reader => socketOf(handle, reader),
+      accepted: () => {},
+      refuse: error => {
+        this.refused.push(error);
+        handle.close();
+      },
+    });
+  }
+
+  #called(entrance: Pick<InboundCall, 'open' | 'accepted' | 'refuse'>): void {
     const { port, identity = CALLER, requests = identity !== '' } = this.#options;
     const namespace = identity === '' ? '' : 'shop';
     const workload = identity === '' ? '' : 'shop/client';
@@ -125,12 +164,7 @@ export class Door {
         destinationService: '',
         security: identity === '' ? 'plaintext' : 'mutual_tls',
       },
-      open: reader => socketOf(handle, reader),
-      accepted: () => {},
-      refuse: error => {
-        this.refused.push(error);
-        handle.close();
-      },
+      ...entrance,
       relay: (client, app) => this.#relay(client, app),
     };
     this.policy.inbound(call);

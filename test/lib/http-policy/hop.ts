@@ -28,14 +28,18 @@ import type {
   OutboundCall,
   Side,
   SocketReader,
+  StreamSide,
   WorkerContext,
 } from '../../../node-proxy/tunnel/index.ts';
 import { Relay } from '../../../node-proxy/tunnel/relay/relay.ts';
 import { sideOf } from '../../../node-proxy/tunnel/relay/side.ts';
 import { contextOf, dialLoopback, type Handle, Listener, podOf, socketOf } from './loopback.ts';
+import { Streams } from './streams.ts';
 
 const DESTINATION = '10.96.0.1:80';
 const OWN_NAME = '/svc/shop/web/http';
+
+const UNMETERED = { sent: () => {}, received: () => {}, done: () => {} };
 
 export interface HopOptions {
   http?: Partial<ServiceHttp>;
@@ -49,8 +53,10 @@ export interface HopOptions {
   clock?: Clock;
   /** Resolves before a name does that is not known yet; false: it never does. */
   naming?: (key: string) => Promise<boolean>;
-  /** Takes connections to endpoints, within the node. */
-  neighbour?: { pod: LocalPod; policy: HttpPolicy };
+  /** A pod of the same node, which judges requests: every endpoint is it. */
+  neighbour?: LocalPod;
+  /** Reaches endpoints by streams of a tunnel. */
+  tunnels?: boolean;
   /** Keeps no entries of the access log. */
   quiet?: boolean;
 }
@@ -68,13 +74,14 @@ export class Hop {
   #client: ClientSettings | undefined;
   readonly #names = new Map<string, readonly string[]>();
   #replicas: readonly string[];
+  readonly #streams = new Streams();
   /** Connections to endpoints that were ever made, and relays of what was not HTTP. */
   dialled = 0;
   relayed = 0;
 
   constructor(options: HopOptions) {
     const { http, client, replicas, names = {}, limits = {}, identity, quiet = false } = options;
-    const { clock = systemClock, naming = async () => true, neighbour } = options;
+    const { clock = systemClock, naming = async () => true, neighbour, tunnels = false } = options;
     this.#http = { protocol: 'http', consumers: {}, settings: DEFAULT_SERVICE_SETTINGS, ...http };
     this.#client = client;
     this.#replicas = replicas;
@@ -111,16 +118,17 @@ export class Hop {
       problem: (about, message) => {
         throw new Error(`${about}: ${message}`);
       },
+      enter: (_pod, _caller, _ip, port, _visit, _limits, reader) => dialLoopback('127.0.0.1', port, reader),
     });
-    if (neighbour !== undefined) Object.assign(this.context, { http: neighbour.policy });
     this.pod = podOf('client', '10.1.0.2', DENY_ALL, identity);
     this.#connector = {
-      local: () => neighbour?.pod,
+      local: () => neighbour,
       checkIdentity: () => {},
       connect: (endpoint: Endpoint, outgoing: { labels: { security: string } }, reader?: SocketReader) => {
         outgoing.labels.security = 'plaintext';
         this.dialled += 1;
-        return dialLoopback(endpoint.ip, endpoint.port, reader);
+        const { ip, port } = endpoint;
+        return tunnels ? this.#throughTunnel(ip, port) : dialLoopback(ip, port, reader);
       },
     } as unknown as Connector;
     this.#publish();
@@ -213,6 +221,24 @@ export class Hop {
       relay: client => void this.#relay(client),
     };
     this.policy.outbound(call);
+  }
+
+  /** As the other node does it for a pod that does not ask for HTTP. */
+  #throughTunnel(ip: string, port: number): Promise<StreamSide> {
+    return new Promise((resolve, reject) => {
+      let near: Promise<StreamSide> | undefined;
+      const connected = async (far: StreamSide, answer: () => void) => {
+        try {
+          const socket = await dialLoopback(ip, port);
+          answer();
+          new Relay(far, sideOf(socket), UNMETERED).start();
+          resolve(await (near as Promise<StreamSide>));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      near = this.#streams.open((far, answer) => void connected(far, answer));
+    });
   }
 
   /** As the L4 path does. */

@@ -310,10 +310,14 @@ describe('the application’s connection', () => {
     client.send(get('/1'));
     await client.response();
     await eventually(() => assert.equal(app.open, 0));
+    const dialling = Promise.withResolvers<void>();
+    door.dialling = () => dialling.promise;
     client.send(get('/2'));
     await eventually(() => assert.equal(door.dialled, 2));
     client.reset();
     await eventually(() => assert.equal(door.policy.connections, 0));
+    dialling.resolve();
+    await app.until(({ connections }) => connections.length === 2);
     await eventually(() => assert.equal(app.open, 0));
     assert.equal(door.pod.openConnections, 0);
   });

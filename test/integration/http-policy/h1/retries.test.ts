@@ -262,6 +262,48 @@ describe('time', () => {
   });
 });
 
+describe('a name that comes too late', () => {
+  it('changes nothing for the request that is under way by then', async () => {
+    const clock = new FakeClock();
+    const late = Promise.withResolvers<boolean>();
+    const [slow, app] = [await appOf(failing(0)), await appOf({ request: each => void waiting.push(each) })];
+    const waiting: AppRequest[] = [];
+    const action = (name: string) => ({
+      id: name,
+      grpc: false,
+      filters: [],
+      backends: [{ weight: 1, name: `/svc/shop/${name}/http`, filters: [] }],
+    });
+    const path = { kind: 'exact' as const, value: '/late' };
+    const matches = [
+      { action: 0, path, headers: [], query: [] },
+      { action: 1, headers: [], query: [] },
+    ];
+    const { http } = settings({}, { totalMs: 1_000 });
+    const { client, hop } = await stageOf([], {
+      clock,
+      http: { ...http, routes: { matches, actions: [action('late'), action('web')] } },
+      client: { ...DEFAULT_CLIENT_SETTINGS, limits: { connections: 1, pending: 1, requests: 1 } },
+      names: { '/svc/shop/late/http': [slow.address], '/svc/shop/web/http': [app.address] },
+      naming: key => (key.includes('late') ? late.promise : Promise.resolve(true)),
+    });
+    client.send(get('/late'));
+    await eventually(() => assert.equal(hop.policy.connections, 1));
+    clock.advance(1_000);
+    await client.response();
+    // Each takes the only place there is, and has to give it back.
+    for (const i of [1, 2, 3]) {
+      client.send(get(`/${i}`));
+      await app.until(() => waiting.length === 1);
+      late.resolve(true);
+      await new Promise(resolve => setImmediate(resolve));
+      waiting.pop()?.connection.send(ok('fine'));
+      assert.equal((await client.responses(i + 1))[i]?.payload, 'fine');
+    }
+    assert.equal(slow.requests.length, 0);
+  });
+});
+
 describe('limits', () => {
   const limited = (limits: Partial<(typeof DEFAULT_CLIENT_SETTINGS)['limits']>) => ({
     client: {

@@ -58,10 +58,16 @@ describe('a client that does not read', () => {
 
   it('and asks on is not read either, whether applications answer or we do', async () => {
     const app = await appOf({ request: ({ connection }) => connection.send(ok('x'.repeat(50_000))) });
-    for (const name of ['/svc/shop/a/http', '/svc/shop/nothing/http']) {
+    const tables = [
+      routesTo('/svc/shop/a/http'),
+      // Answered when the name was looked up; answered at once.
+      routesTo('/svc/shop/nothing/http'),
+      { matches: [], actions: [] },
+    ];
+    for (const routes of tables) {
       const { client } = await stageOf([app], {
         names: { '/svc/shop/a/http': [app.address] },
-        http: { routes: routesTo(name) },
+        http: { routes },
       });
       client.socket.pause();
       let asked = 0;
@@ -92,13 +98,13 @@ describe('a client that does not read', () => {
     const clock = new FakeClock();
     const stage = await stageOf([app], { clock });
     const { client, hop } = stage;
-    // It stops reading when the application is done: the rest is in our hands.
+    // It reads more slowly than the application writes, and stops when that is done: the rest is in our hands.
     client.socket.on('data', () => {
-      if (hop.entries.length > 0) client.socket.pause();
+      client.socket.pause();
+      if (hop.entries.length === 0) setTimeout(() => client.socket.resume(), 1);
     });
     client.send(get('/', 'Connection: close'));
     await eventually(() => assert.equal(hop.entries.length, 1));
-    await eventually(() => assert.ok(client.socket.isPaused()));
     assert.ok(client.bytes < body.length);
     client.socket.removeAllListeners('data');
     client.socket.on('data', chunk => void (rest += chunk.length));

@@ -1,0 +1,177 @@
+/** A client's connection of HTTP/1.1 whose wires, plan and upstream do what a test says, at the very moment it says. */
+
+import { Deadlines } from '../../../../../node-proxy/policy/exchange/deadlines.ts';
+import type { Outcome, Plan, Upstream, Verdict } from '../../../../../node-proxy/policy/exchange/plan.ts';
+import { H1Server } from '../../../../../node-proxy/policy/h1/server-connection.ts';
+import { H1Upstream } from '../../../../../node-proxy/policy/h1/upstream-connection.ts';
+import type { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.ts';
+import type { Wire, WireEvents } from '../../../../../node-proxy/policy/wire/wire.ts';
+import { FakeClock } from '../../../../lib/fake-clock.ts';
+
+export class ScriptedWire implements Wire {
+  readonly ephemeral = true;
+  events: WireEvents | undefined;
+  /** Everything that was written. */
+  text = '';
+  paused = false;
+  ended = false;
+  closed = false;
+  corked = 0;
+  /** What `write` says. */
+  room = true;
+  onWrite: () => void = () => {};
+
+  get flushed(): boolean {
+    return this.room;
+  }
+  start(events: WireEvents): void {
+    this.events = events;
+  }
+  write(chunk: Buffer): boolean {
+    return this.writeText(chunk.toString('latin1'));
+  }
+  writeText(text: string): boolean {
+    if (this.ended) throw new Error(`written after the end: ${text}`);
+    if (!this.closed) this.text += text;
+    this.onWrite();
+    return this.room;
+  }
+  cork(): void {
+    this.corked += 1;
+  }
+  uncork(): void {
+    this.corked -= 1;
+  }
+  end(): void {
+    this.ended = true;
+  }
+  pause(): void {
+    this.paused = true;
+  }
+  resume(): void {
+    this.paused = false;
+  }
+  /** As a tunnel's stream does it: at once. */
+  reset(): void {
+    this.close(false);
+  }
+
+  // === The far end ===
+
+  /** In memory that is overwritten afterwards, as a socket's is. */
+  say(text: string): void {
+    const shared = Buffer.from(text, 'latin1');
+    this.events?.onData(shared);
+    shared.fill('?');
+  }
+  close(clean: boolean): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.events?.onClosed(clean);
+  }
+}
+
+export class ScriptedPlan implements Plan {
+  totalMs = 0;
+  perTryMs = 0;
+  idleMs = 0;
+  keepBytes = -1;
+  path = '';
+  readonly authority = undefined;
+  readonly requestEdits = undefined;
+  readonly responseEdits = undefined;
+  readonly ownLines = '';
+  readonly ownFields = [];
+  readonly backoffMs = 0;
+  verdict: () => Verdict | Promise<Verdict> = () => 'forward';
+  upstream: Upstream | HttpRefusal;
+  retry: (refusal: HttpRefusal, untouched: boolean) => boolean = (_refusal, untouched) => untouched;
+  retryStatus = 0;
+  readonly ends: Outcome[] = [];
+  readonly failures: [reason: string, untouched: boolean][] = [];
+
+  constructor(upstream: Upstream) {
+    this.upstream = upstream;
+  }
+
+  begin({ path }: { path: string }): Verdict | Promise<Verdict> {
+    this.path = path;
+    return this.verdict();
+  }
+  next(): Upstream | HttpRefusal {
+    return this.upstream;
+  }
+  responded(status: number): 'forward' | 'retry' {
+    return status === this.retryStatus ? 'retry' : 'forward';
+  }
+  failed(refusal: HttpRefusal, untouched: boolean): 'retry' | HttpRefusal {
+    this.failures.push([refusal.reason, untouched]);
+    return this.retry(refusal, untouched) ? 'retry' : refusal;
+  }
+  tooLarge(): void {}
+  end(outcome: Outcome): void {
+    this.ends.push({ ...outcome });
+  }
+}
+
+export function scripted() {
+  const clock = new FakeClock();
+  const client = new ScriptedWire();
+  /** Of the connections to the application, in the order in which they are made. */
+  const wires: ScriptedWire[] = [];
+  let closedConnections = 0;
+  /** Called with each wire before it is a connection; may wait, throw, or close it. */
+  const hooks = { connecting: async (_wire: ScriptedWire): Promise<void> => {} };
+  const upstream: Upstream = {
+    address: '10.0.0.1:80',
+    idle: [],
+    h2: undefined,
+    closed: false,
+    connectH1: async () => {
+      const wire = new ScriptedWire();
+      wires.push(wire);
+      await hooks.connecting(wire);
+      const connection = new H1Upstream(wire, upstream, () => void (closedConnections += 1));
+      if (wire.closed) connection.onClosed(false);
+      return connection;
+    },
+    connect: () => Promise.reject(new Error('not asked for')),
+    wait: () => true,
+    waited: () => {},
+  };
+  const plan = new ScriptedPlan(upstream);
+  let closed = 0;
+  const nonsense: string[] = [];
+  const host = {
+    deadlines: new Deadlines(clock),
+    now: () => clock.monotonic(),
+    after: (ms: number, act: () => void) => clock.after(ms, act),
+    waitingBytes: 1_000,
+    headMs: 15_000,
+    clientIdleMs: 600_000,
+    lingerMs: 2_000,
+    draining: false,
+  };
+  const server = new H1Server(client, plan, host, {
+    destination: '10.96.0.1:80',
+    onNonsense: error => nonsense.push(error.reason),
+    onClosed: () => void (closed += 1),
+  });
+  client.start(server);
+  return {
+    clock,
+    client,
+    wires,
+    hooks,
+    upstream,
+    plan,
+    server,
+    host,
+    nonsense,
+    closed: () => closed,
+    closedConnections: () => closedConnections,
+  };
+}
+
+/** All that is promised has come to pass. */
+export const settled = () => new Promise(resolve => setImmediate(resolve));

@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.ts';
+import { type ScriptedWire, scripted, settled } from './scripted.ts';
+
+const GET = (path: string, ...fields: string[]) =>
+  `${[`GET ${path} HTTP/1.1`, 'Host: web', ...fields].join('\r\n')}\r\n\r\n`;
+const OK = (body: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+describe('a client’s HTTP/1.1 connection', () => {
+  it('that ended while requests waited for their turn answers them all', async () => {
+    const { client, wires, plan, closed } = scripted();
+    client.say(GET('/1') + GET('/2') + GET('/3'));
+    client.events?.onEnd();
+    await settled();
+    for (const path of ['/1', '/2', '/3']) {
+      assert.ok(wires[0]?.text.endsWith(GET(path)));
+      wires[0]?.say(OK(path));
+      await settled();
+    }
+    assert.equal(client.text.match(/HTTP\/1\.1 200/g)?.length, 3);
+    assert.ok(client.ended);
+    assert.equal(plan.ends.length, 3);
+    client.close(true);
+    assert.equal(closed(), 1);
+  });
+
+  it('that ended within a request, behind others, is cut when its turn comes', async () => {
+    const { client, wires, plan, closed } = scripted();
+    client.say(`${GET('/1')}POST /2 HTTP/1.1\r\nHost: web\r\nContent-Length: 9\r\n\r\nabc`);
+    client.events?.onEnd();
+    await settled();
+    wires[0]?.say(OK('1'));
+    await settled();
+    assert.equal(closed(), 1);
+    assert.deepEqual(
+      plan.ends.map(({ reason }) => reason),
+      ['', 'client_gone'],
+    );
+    assert.ok(wires[0]?.closed);
+  });
+
+  it('answers itself within a chunk, request by request', () => {
+    const { client, plan, wires } = scripted();
+    plan.verdict = () => new HttpRefusal('no_route', 'nowhere');
+    client.say(GET('/1') + GET('/2') + GET('/3', 'Connection: close') + GET('/4'));
+    assert.equal(client.text.match(/HTTP\/1\.1 404/g)?.length, 3);
+    assert.ok(client.ended);
+    assert.equal(wires.length, 0);
+    assert.equal(plan.ends.length, 3);
+  });
+
+  it('begins nothing new while the client has not taken what it was answered', async () => {
+    const { client, plan } = scripted();
+    plan.verdict = () => new HttpRefusal('no_route', 'nowhere');
+    client.room = false;
+    client.say(GET('/1').repeat(100));
+    await settled();
+    assert.equal(plan.ends.length, 1);
+    assert.equal(client.paused, true);
+    // What is on its way still comes.
+    client.say(GET('/2').repeat(100));
+    await settled();
+    assert.equal(plan.ends.length, 1);
+    client.events?.onDrain();
+    await settled();
+    assert.equal(plan.ends.length, 2);
+    client.room = true;
+    client.events?.onDrain();
+    await settled();
+    assert.equal(plan.ends.length, 200);
+    assert.equal(client.paused, false);
+  });
+
+  it('stays paused when the next request’s body finds no room, though its turn has come', async () => {
+    const { client, wires } = scripted();
+    client.say(`${GET('/1')}POST /2 HTTP/1.1\r\nHost: web\r\nContent-Length: 99\r\n\r\nabc`);
+    await settled();
+    assert.equal(client.paused, true);
+    const wire = wires[0] as ScriptedWire;
+    wire.say(OK('1'));
+    wire.room = false;
+    await settled();
+    assert.ok(wire.text.endsWith('abc'));
+    assert.equal(client.paused, true);
+    wire.room = true;
+    wire.events?.onDrain();
+    assert.equal(client.paused, false);
+  });
+
+  it('keeps to what it has said: after `close` nothing more is answered', async () => {
+    const { client, wires } = scripted();
+    client.say('POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 3\r\n\r\na');
+    await settled();
+    // An answer before the request's end.
+    wires[0]?.say('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfo');
+    assert.match(client.text, /connection: close/);
+    client.say(`bc${GET('/2')}`);
+    wires[0]?.say('ur');
+    await settled();
+    assert.ok(client.ended);
+    assert.equal(client.text.match(/HTTP\/1\.1/g)?.length, 1);
+  });
+
+  it('is closed once, whatever closes during a write', async () => {
+    const answers: Record<string, string[]> = {
+      'the whole answer': [OK('body')],
+      'a first part': ['HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbo'],
+      'a later part': ['HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n', 'body'],
+      'the last part': ['HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n', 'body'],
+      'an interim answer': [`HTTP/1.1 103 H\r\n\r\nHTTP/1.1 103 H\r\n\r\n${OK('')}`],
+      'an upgrade': ['HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nearly'],
+      'our own answer': ['nonsense\r\n'],
+    };
+    for (const [what, [first = '', second]] of Object.entries(answers)) {
+      const { client, wires, plan, closed } = scripted();
+      client.say(GET('/', 'Connection: Upgrade', 'Upgrade: x'));
+      await settled();
+      if (second !== undefined) wires[0]?.say(first);
+      // The write itself finds out that nobody is there.
+      client.onWrite = () => client.close(false);
+      wires[0]?.say(second ?? first);
+      await settled();
+      assert.ok(wires[0]?.closed, what);
+      assert.equal(closed(), 1);
+      assert.equal(plan.ends.length, 1);
+      assert.equal(client.corked, 0);
+    }
+  });
+});
+
+describe('the application’s connection', () => {
+  it('that is closed when it is handed over is tried anew', async () => {
+    const { client, wires, plan, hooks } = scripted();
+    hooks.connecting = async wire => {
+      if (wires.length === 1) wire.closed = true;
+    };
+    client.say(GET('/'));
+    await settled();
+    assert.deepEqual(plan.failures, [['upstream_reset', true]]);
+    wires[1]?.say(OK('fine'));
+    assert.match(client.text, /200 OK[\s\S]*fine$/);
+  });
+
+  it('that breaks while the request is written fails the request once', async () => {
+    for (const body of ['', 'abc']) {
+      const { client, wires, plan, hooks, closedConnections } = scripted();
+      plan.retry = () => false;
+      hooks.connecting = async wire => {
+        wire.onWrite = () => wire.close(false);
+      };
+      client.say(body === '' ? GET('/') : `POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 3\r\n\r\n${body}`);
+      await settled();
+      assert.match(client.text, /^HTTP\/1\.1 502 /);
+      assert.deepEqual([plan.ends.length, plan.failures.length, closedConnections()], [1, 1, 1]);
+      assert.equal(wires[0]?.corked, 0);
+    }
+  });
+
+  it('that breaks while kept bytes are written again goes on to the next one', async () => {
+    const { client, wires, plan } = scripted();
+    plan.keepBytes = 100;
+    plan.retry = () => true;
+    client.say('POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 6\r\n\r\nabc');
+    await settled();
+    const first = wires[0] as ScriptedWire;
+    first.onWrite = () => first.close(false);
+    client.say('def');
+    await settled();
+    assert.ok(wires[1]?.text.endsWith('\r\n\r\nabcdef'));
+    wires[1]?.say(OK('whole'));
+    assert.match(client.text, /whole$/);
+    assert.equal(plan.ends[0]?.requestBytes, 6);
+  });
+
+  it('that comes too late for its request serves the next', async () => {
+    const { client, wires, plan, hooks, upstream, clock } = scripted();
+    const late = Promise.withResolvers<void>();
+    hooks.connecting = () => late.promise;
+    plan.perTryMs = 100;
+    plan.retry = () => false;
+    client.say(GET('/1'));
+    await settled();
+    clock.advance(100);
+    assert.match(client.text, /^HTTP\/1\.1 504 /);
+    late.resolve();
+    await settled();
+    assert.equal(upstream.idle.length, 1);
+    client.say(GET('/2'));
+    await settled();
+    assert.equal(wires.length, 1);
+    wires[0]?.say(OK('second'));
+    assert.match(client.text, /second$/);
+  });
+
+  it('that comes too late for a pool that was given up does not stay', async () => {
+    const { client, wires, hooks, upstream, server, closedConnections } = scripted();
+    const late = Promise.withResolvers<void>();
+    hooks.connecting = () => late.promise;
+    client.say(GET('/1'));
+    await settled();
+    server.breakOff('unenrolled');
+    Object.assign(upstream, { closed: true });
+    late.resolve();
+    await settled();
+    assert.ok(wires[0]?.closed);
+    assert.equal(closedConnections(), 1);
+    assert.equal(upstream.idle.length, 0);
+  });
+
+  it('is given back unpaused, with nothing of the client’s slowness', async () => {
+    const { client, wires, upstream } = scripted();
+    client.say(GET('/1'));
+    await settled();
+    client.room = false;
+    wires[0]?.say('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
+    assert.equal(wires[0]?.paused, true);
+    // What was on its way.
+    wires[0]?.say('half');
+    assert.equal(wires[0]?.paused, false);
+    assert.equal(upstream.idle.length, 1);
+  });
+
+  it('that says more while it waits is closed', async () => {
+    const { client, wires, upstream } = scripted();
+    client.say(GET('/1'));
+    await settled();
+    wires[0]?.say(OK('1'));
+    assert.equal(upstream.idle.length, 1);
+    wires[0]?.say('x');
+    assert.equal(upstream.idle.length, 0);
+    assert.ok(wires[0]?.closed);
+  });
+
+  it('whose interim answers nobody reads is stopped', async () => {
+    const { client, wires } = scripted();
+    client.say(GET('/1'));
+    await settled();
+    client.room = false;
+    wires[0]?.say('HTTP/1.1 103 Hints\r\n\r\n');
+    assert.equal(wires[0]?.paused, true);
+    client.room = true;
+    client.events?.onDrain();
+    assert.equal(wires[0]?.paused, false);
+    wires[0]?.say(OK('1'));
+    assert.match(client.text, /103 Hints[\s\S]*200 OK/);
+  });
+
+  it('whose refused answer is broken is not mixed up with the next attempt’s', async () => {
+    const { client, wires, plan } = scripted();
+    plan.keepBytes = 100;
+    plan.retryStatus = 503;
+    client.say(GET('/1'));
+    await settled();
+    wires[0]?.say('HTTP/1.1 503 Broken\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n');
+    await settled();
+    assert.ok(wires[0]?.closed);
+    wires[0]?.say(OK('ghost'));
+    wires[1]?.say(OK('real'));
+    assert.match(client.text, /^HTTP\/1\.1 200 OK\r\nContent-Length: 4\r\n\r\nreal$/);
+    assert.equal(plan.ends.length, 1);
+  });
+});
+
+describe('waiting', () => {
+  it('for a connection holds so many bytes and no more, then goes on', async () => {
+    const { client, wires, hooks } = scripted();
+    const late = Promise.withResolvers<void>();
+    hooks.connecting = () => late.promise;
+    const body = 'x'.repeat(1_500);
+    client.say(`POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 1500\r\n\r\n${body.slice(0, 900)}`);
+    assert.equal(client.paused, false);
+    client.say(body.slice(900, 1_200));
+    assert.equal(client.paused, true);
+    late.resolve();
+    await settled();
+    assert.equal(client.paused, false);
+    client.say(body.slice(1_200));
+    assert.ok(wires[0]?.text.endsWith(`\r\n\r\n${body}`));
+  });
+
+  it('for a verdict that never matters any more ends the request once', async () => {
+    const { client, plan, closed } = scripted();
+    const verdict = Promise.withResolvers<'forward'>();
+    plan.verdict = () => verdict.promise;
+    client.say(GET('/1'));
+    client.close(false);
+    verdict.resolve('forward');
+    await settled();
+    assert.deepEqual([plan.ends.length, closed()], [1, 1]);
+  });
+
+  it('for a verdict that fails is answered', async () => {
+    const { client, plan } = scripted();
+    plan.verdict = () => Promise.reject(new HttpRefusal('unresolved', 'not in time'));
+    client.say(GET('/1'));
+    await settled();
+    assert.match(client.text, /^HTTP\/1\.1 503 [\s\S]*unresolved/);
+  });
+});
