@@ -13,7 +13,11 @@ import { ask, CallLoad, Load, outcome } from './requests.ts';
 const skip = netnsUnavailable();
 const FLOOD = join(import.meta.dirname, '../../../deploy/demo/traffic/flood.ts');
 const FLOOD_CONNECTIONS = 1_600;
+/** Its connections, and what they were opened again for. */
+const LOST_EACH = 8;
 const SLOW_MS = 50;
+/** A fraction of it, where the machine has nothing else to do. */
+const RECOVERED_MS = 3_000;
 const UNLIMITED = { limits: { connections: 0, pendingRequests: 0, concurrentRequests: 0 } };
 const ROUTED = {
   filters: [
@@ -57,7 +61,10 @@ describe('failures under HTTP load', { skip }, () => {
     await mesh.store(
       route('v', ROUTED),
       route('w', ROUTED),
-      traffic('w', { retries: { classifier: 'retryableRead5XX', attempts: 2 } }),
+      traffic('w', {
+        balancer: { kind: 'roundRobin' },
+        retries: { classifier: 'retryableRead5XX', attempts: 2 },
+      }),
       traffic('v', { server: { forwardClientIdentity: true } }),
       route('hole'),
       traffic('hole', UNLIMITED),
@@ -82,53 +89,46 @@ describe('failures under HTTP load', { skip }, () => {
   const restarts = (worker: string) => mesh.count(1, 'worker_restarts_total', { worker });
 
   test('a policy worker is blown up: others lose nothing, its own requests recover', async t => {
-    for (const [who, worker] of [
-      [s, 'policy/alone'],
-      [a, 'policy-0'],
-    ] as const) {
-      const other = who === s ? a : s;
-      const before = { own: await restarts(worker), all: await mesh.count(1, 'worker_restarts_total') };
-      const others = new Load(other, toW, 80, 50);
-      const bytes = new Traffic(30, () => freshAnswer(who, w1.ip, BYTES_PORT));
-      const own = new Load(who, toW, 80, 50);
-      const flood = who.ns.spawn(process.execPath, [FLOOD, toHole, '80', String(FLOOD_CONNECTIONS)], {
-        stdio: 'ignore',
-      });
-      await becomes(
-        () => restarts(worker),
-        count => count > before.own,
-        30_000,
-      );
-      flood.kill('SIGKILL');
-      const dead = performance.now();
-      await becomes(
-        () => own.answers.filter(({ status, atMs, tookMs }) => status === 200 && atMs - tookMs > dead).length,
-        count => count > 20,
-      );
-      const died = (await restarts(worker)) - before.own;
-      const [ofOthers, ofOwn, ofBytes] = await Promise.all([
-        others.stop(),
-        own.stop(),
-        bytes.stop(/ hello$/),
-      ]);
-      const lost = own.answers.filter(({ status }) => status !== 200);
-      const gap = longestGap(own);
-      t.diagnostic(
-        `${worker} died ${died} times; its own: ${JSON.stringify(ofOwn)}, ${gap.toFixed(0)} ms without answer`,
-      );
-      t.diagnostic(
-        `another worker's: ${JSON.stringify(ofOthers)}, slowest ${others.slowestMs.toFixed(0)} ms`,
-      );
-      t.diagnostic(`bytes: ${bytes.answers.length} connections`);
-      assert.equal((await mesh.count(1, 'worker_restarts_total')) - before.all, died, 'only it died');
-      assert.deepEqual(Object.keys(ofOthers), ['200']);
-      assert.deepEqual(ofBytes, []);
-      assert.ok(lost.length <= died * 8, JSON.stringify(ofOwn));
-      assert.ok(!lost.some(({ error }) => error === 'timed out'), JSON.stringify(ofOwn));
-      const recovered = own.answers.find(({ status, atMs }) => status === 200 && atMs > dead);
-      t.diagnostic(`first answer ${((recovered?.atMs ?? 0) - dead).toFixed(0)} ms after the death was seen`);
-      assert.ok((recovered?.atMs ?? Number.POSITIVE_INFINITY) - dead < 1_000);
-    }
+    const before = { own: await restarts('policy-0'), all: await mesh.count(1, 'worker_restarts_total') };
+    const others = new Load(s, toW, 80, 50);
+    const bytes = new Traffic(30, () => freshAnswer(a, w1.ip, BYTES_PORT));
+    const own = new Load(a, toW, 80, 50);
+    const flood = a.ns.spawn(process.execPath, [FLOOD, toHole, '80', String(FLOOD_CONNECTIONS)], {
+      stdio: 'ignore',
+    });
+    let died = 0;
+    let deadMs = 0;
+    const look = async () => {
+      const now = (await restarts('policy-0')) - before.own;
+      if (now > died) [died, deadMs] = [now, performance.now()];
+      return died;
+    };
+    await becomes(look, count => count > 0, 30_000);
+    flood.kill('SIGKILL');
+    const since = () =>
+      own.answers.filter(({ status, atMs, tookMs }) => status === 200 && atMs - tookMs > deadMs);
+    // What of the flood was under way may blow up its successor too.
+    await becomes(
+      async () => (await look()) > 0 && since().length,
+      count => count !== false && count > 20,
+      20_000,
+    );
+    const [ofOthers, ofOwn, ofBytes] = await Promise.all([others.stop(), own.stop(), bytes.stop(/ hello$/)]);
+    const lost = own.answers.filter(({ status }) => status !== 200);
+    const recovered = own.answers.find(({ status, atMs }) => status === 200 && atMs > deadMs);
+    const recoveredMs = (recovered?.atMs ?? Number.POSITIVE_INFINITY) - deadMs;
+    t.diagnostic(
+      `it died ${died} times; its own: ${JSON.stringify(ofOwn)}, ${longestGap(own).toFixed(0)} ms without`,
+    );
+    t.diagnostic(`first answer ${recoveredMs.toFixed(0)} ms after the last death was seen`);
+    t.diagnostic(`another worker's: ${JSON.stringify(ofOthers)}, slowest ${others.slowestMs.toFixed(0)} ms`);
+    t.diagnostic(`bytes: ${bytes.answers.length} connections`);
+    assert.equal((await mesh.count(1, 'worker_restarts_total')) - before.all, died, 'only it died');
+    assert.deepEqual(Object.keys(ofOthers), ['200']);
+    assert.deepEqual(ofBytes, []);
+    assert.ok(lost.length <= died * LOST_EACH, JSON.stringify(ofOwn));
+    assert.ok(!lost.some(({ error }) => error === 'timed out'), JSON.stringify(ofOwn));
+    assert.ok(recoveredMs < RECOVERED_MS);
   });
 
   test('an application dies: reads are tried elsewhere, the rest is told, nothing hangs', async t => {
@@ -154,7 +154,7 @@ describe('failures under HTTP load', { skip }, () => {
     );
     assert.ok((posts['502'] ?? 0) + (posts['503'] ?? 0) > 0, 'none was under way');
     assert.deepEqual(
-      Object.keys(rpcs).filter(word => !/^(0|14)$/.test(word)),
+      Object.keys(rpcs).filter(word => !/^(0$|14 )/.test(word)),
       [],
     );
     assert.ok(Math.max(get.slowestMs, post.slowestMs, calls.slowestMs) < 5_000);

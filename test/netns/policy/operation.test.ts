@@ -126,7 +126,10 @@ describe('operation under HTTP load', { skip }, () => {
     await enough();
     const inside = (version: string) =>
       mesh.count(2, 'requests_total', { destination_workload: 'shop/late', security: 'mutual_tls', version });
-    await mesh.rig.announce(late);
+    const joined = await mesh.rig
+      .proxy(2)
+      .command('enroll', '--netns', late.ns.path, '--workload', 'shop/late');
+    assert.equal(joined.code, 0, joined.err);
     const tookMs = await becomes(
       () => Promise.all([inside('http1'), inside('grpc')]),
       counts => counts.every(count => count > 10),

@@ -206,7 +206,8 @@ export class CallLoad {
       const call = await grpcCall(await this.#session, '/test.Echo/Unary');
       // Never sent, or never looked at: GOAWAY came first. Every gRPC client begins anew (RFC 9113 §8.7).
       if (REFUSED.test(call.error) && again) return this.#call(false);
-      return call.trailers['grpc-status'] === undefined ? call.error : String(call.trailers['grpc-status']);
+      const { 'grpc-status': status, 'grpc-message': message = '' } = call.trailers;
+      return status === undefined ? call.error : `${status} ${message}`.trim();
     } catch (error) {
       const { code = String(error) } = error as NodeJS.ErrnoException;
       return REFUSED.test(code) && again ? this.#call(false) : code;
