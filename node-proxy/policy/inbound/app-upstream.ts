@@ -130,11 +130,6 @@ export class AppUpstream implements Upstream {
       this.#limits,
       wire.reader,
     );
-    wire.attach(socket);
-    if (this.closed) {
-      wire.reset();
-      throw new HttpRefusal('connect_failed', `the caller of ${this.address} has gone`);
-    }
-    return wire;
+    return wire.attach(socket);
   }
 }

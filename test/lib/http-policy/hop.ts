@@ -77,6 +77,8 @@ export class Hop {
   readonly #streams = new Streams();
   /** Connections to endpoints that were ever made, and relays of what was not HTTP. */
   dialled = 0;
+  /** What connections to endpoints wait for. */
+  dialling: () => Promise<void> = async () => {};
   relayed = 0;
 
   constructor(options: HopOptions) {
@@ -124,9 +126,14 @@ export class Hop {
     this.#connector = {
       local: () => neighbour,
       checkIdentity: () => {},
-      connect: (endpoint: Endpoint, outgoing: { labels: { security: string } }, reader?: SocketReader) => {
+      connect: async (
+        endpoint: Endpoint,
+        outgoing: { labels: { security: string } },
+        reader?: SocketReader,
+      ) => {
         outgoing.labels.security = 'plaintext';
         this.dialled += 1;
+        await this.dialling();
         const { ip, port } = endpoint;
         return tunnels ? this.#throughTunnel(ip, port) : dialLoopback(ip, port, reader);
       },

@@ -8,7 +8,7 @@ import { type App, ok } from '../../../lib/http-policy/app.ts';
 import { CALLER, Door, type DoorOptions } from '../../../lib/http-policy/door.ts';
 import { eventually } from '../../../lib/http-policy/loopback.ts';
 import { get, post, type RawClient, request } from '../../../lib/http-policy/raw-client.ts';
-import { appOf, clientOf, closeAfterEach, echoApp, opened } from '../../../lib/http-policy/stage.ts';
+import { appOf, clientOf, closeAfterEach, echoApp, opened, stageOf } from '../../../lib/http-policy/stage.ts';
 
 closeAfterEach();
 
@@ -347,6 +347,24 @@ describe('a pod that leaves', () => {
     await eventually(() => assert.equal(app.open, 0));
     assert.equal(door.pod.openConnections, 0);
     assert.equal(door.policy.connections, 0);
+  });
+});
+
+describe('a client’s pod that leaves', () => {
+  it('leaves no connection behind that was still being made', async () => {
+    const app = await echoApp();
+    const { client, hop } = await stageOf([app]);
+    const dialling = Promise.withResolvers<void>();
+    hop.dialling = () => dialling.promise;
+    client.send(get('/'));
+    await eventually(() => assert.equal(hop.dialled, 1));
+    hop.pod.retire();
+    await client.until(({ closed }) => closed);
+    dialling.resolve();
+    await app.until(({ connections }) => connections.length === 1);
+    await eventually(() => assert.equal(app.open, 0));
+    assert.equal(app.requests.length, 0);
+    assert.equal(hop.pod.openConnections, 0);
   });
 });
 

@@ -17,6 +17,8 @@ export class ScriptedWire implements Wire {
   ended = false;
   closed = false;
   corked = 0;
+  /** Writes after it was closed. */
+  late = 0;
   /** What `write` says. */
   room = true;
   onWrite: () => void = () => {};
@@ -32,7 +34,8 @@ export class ScriptedWire implements Wire {
   }
   writeText(text: string): boolean {
     if (this.ended) throw new Error(`written after the end: ${text}`);
-    if (!this.closed) this.text += text;
+    if (this.closed) this.late += 1;
+    else this.text += text;
     this.onWrite();
     return this.room;
   }

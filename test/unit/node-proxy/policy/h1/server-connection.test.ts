@@ -25,6 +25,40 @@ describe('a client’s HTTP/1.1 connection', () => {
     assert.equal(closed(), 1);
   });
 
+  it('that ended while requests waited for their turn answers them all, also by itself', async () => {
+    const { client, wires, plan } = scripted();
+    let first = true;
+    plan.verdict = () => {
+      const verdict = first ? 'forward' : new HttpRefusal('no_route', 'nowhere');
+      first = false;
+      return verdict;
+    };
+    client.say(GET('/1') + GET('/2') + GET('/3') + GET('/4'));
+    client.events?.onEnd();
+    await settled();
+    wires[0]?.say(OK('1'));
+    await settled();
+    assert.equal(client.text.match(/HTTP\/1\.1 404/g)?.length, 3);
+    assert.equal(client.text.match(/connection: close/gi)?.length, 1);
+    assert.ok(client.ended);
+  });
+
+  it('in a tunnel that both have ended is not cut before it has taken the last bytes', async () => {
+    const { client, wires, closed } = scripted();
+    client.say(GET('/', 'Connection: Upgrade', 'Upgrade: x'));
+    await settled();
+    wires[0]?.say('HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
+    client.events?.onEnd();
+    client.room = false;
+    wires[0]?.say('last words');
+    wires[0]?.events?.onEnd();
+    assert.ok(wires[0]?.ended && client.ended);
+    wires[0]?.close(true);
+    assert.equal(client.closed, false);
+    client.close(true);
+    assert.equal(closed(), 1);
+  });
+
   it('that ended within a request, behind others, is cut when its turn comes', async () => {
     const { client, wires, plan, closed } = scripted();
     client.say(`${GET('/1')}POST /2 HTTP/1.1\r\nHost: web\r\nContent-Length: 9\r\n\r\nabc`);
@@ -122,6 +156,7 @@ describe('a client’s HTTP/1.1 connection', () => {
       wires[0]?.say(second ?? first);
       await settled();
       assert.ok(wires[0]?.closed, what);
+      assert.equal(client.late, 0, what);
       assert.equal(closed(), 1);
       assert.equal(plan.ends.length, 1);
       assert.equal(client.corked, 0);
@@ -263,6 +298,19 @@ describe('the application’s connection', () => {
 });
 
 describe('waiting', () => {
+  it('for a connection that takes less than has come keeps the client waiting', async () => {
+    const { client, wires, hooks } = scripted();
+    const late = Promise.withResolvers<void>();
+    hooks.connecting = () => late.promise;
+    client.say(`POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 2000\r\n\r\n${'x'.repeat(1_200)}`);
+    (wires[0] as ScriptedWire).room = false;
+    late.resolve();
+    await settled();
+    assert.equal(client.paused, true);
+    wires[0]?.events?.onDrain();
+    assert.equal(client.paused, false);
+  });
+
   it('for a connection holds so many bytes and no more, then goes on', async () => {
     const { client, wires, hooks } = scripted();
     const late = Promise.withResolvers<void>();
