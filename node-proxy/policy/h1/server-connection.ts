@@ -168,6 +168,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
 
   responded(persistent: boolean): void {
     this.#idleSinceMs = this.#host.now();
+    this.#endedMs = 0;
     if (!persistent) return this.#close();
     this.#parser.next();
     // Further down the stack somebody may still be reading a chunk: it goes on by itself.
@@ -285,10 +286,12 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
 
   /** Closing and half-closing look alike: who asks and half-closes is answered, if that does not take long. */
   #checkExchange(nowMs: number): void {
+    const { lingerMs, clientIdleMs } = this.#host;
     const waits = this.#clientEnded && this.#state === 'open' && !this.#exchange.answering;
-    if (!waits) return this.#exchange.checkIdle(nowMs);
+    if (!waits && !this.#clientGone) return this.#exchange.checkIdle(nowMs);
     if (this.#endedMs === 0) this.#endedMs = nowMs;
-    else if (nowMs - this.#endedMs > this.#host.lingerMs) this.cut();
+    // A tunnel whose client is gone for good: the application has that long to take the last bytes.
+    else if (nowMs - this.#endedMs > (waits ? lingerMs : clientIdleMs)) this.cut();
   }
 
   #checkClosing(nowMs: number): void {

@@ -1,11 +1,14 @@
 /** HTTP/1.1 through the client's node, as clients use it: what comes back, byte for byte, and in which order. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { ok, reply } from '../../../lib/http-policy/app.ts';
 import { eventually } from '../../../lib/http-policy/loopback.ts';
 import { get, post, request } from '../../../lib/http-policy/raw-client.ts';
-import { appOf, clientOf, closeAfterEach, echoApp, stageOf } from '../../../lib/http-policy/stage.ts';
+import { appOf, clientOf, closeAfterEach, echoApp, opened, stageOf } from '../../../lib/http-policy/stage.ts';
 
 closeAfterEach();
 
@@ -51,6 +54,39 @@ describe('connections', () => {
     assert.equal(text.split('HTTP/1.1 200').length - 1, 3);
     await client.until(({ closed }) => closed);
     assert.equal(client.error, undefined);
+  });
+});
+
+describe('node:http at both ends', () => {
+  it('streams bodies both ways over connections that are kept', async () => {
+    const server = createServer((asked, answer) => {
+      if (asked.url === '/stream') asked.pipe(answer);
+      else asked.resume().on('end', () => answer.end(`${asked.method} ${asked.url}`));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    opened({ close: () => server.close() });
+    let connections = 0;
+    server.on('connection', () => void (connections += 1));
+    const { port } = await stageOf([], { replicas: [`127.0.0.1:${(server.address() as AddressInfo).port}`] });
+    const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+    opened({ close: () => agent.destroy() });
+    const ask = async (method: string, path: string, body?: Buffer) => {
+      const asked = httpRequest({ port, host: '127.0.0.1', agent, method, path });
+      asked.end(body);
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      const parts: Buffer[] = [];
+      for await (const part of answer) parts.push(part as Buffer);
+      return Buffer.concat(parts).toString('latin1');
+    };
+    const large = Buffer.alloc(300_000, 'z');
+    const jobs = Array.from({ length: 80 }, async (_, i) => {
+      if (i % 8 === 0) return assert.equal((await ask('POST', '/stream', large)).length, large.length);
+      if (i % 2 === 0) return assert.equal(await ask('PUT', `/${i}`, Buffer.from('small')), `PUT /${i}`);
+      return assert.equal(await ask('GET', `/${i}`), `GET /${i}`);
+    });
+    await Promise.all(jobs);
+    assert.ok(connections <= 16, `${connections} connections`);
   });
 });
 

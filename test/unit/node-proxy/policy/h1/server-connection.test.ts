@@ -59,6 +59,35 @@ describe('a client’s HTTP/1.1 connection', () => {
     assert.equal(closed(), 1);
   });
 
+  it('in a tunnel that is gone for good leaves the application some time for the last bytes, not for ever', async () => {
+    const { client, wires, server, closed } = scripted();
+    client.say(GET('/', 'Connection: Upgrade', 'Upgrade: x'));
+    await settled();
+    wires[0]?.say('HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
+    wires[0]?.events?.onEnd();
+    client.events?.onEnd();
+    client.close(true);
+    for (const seconds of [1, 600]) server.check(seconds * 1_000);
+    assert.equal(wires[0]?.closed, false);
+    server.check(602_000);
+    assert.equal(wires[0]?.closed, true);
+    assert.equal(closed(), 1);
+  });
+
+  it('that half-closes is answered if that does not take long, each time anew', async () => {
+    const { client, wires, server, closed } = scripted();
+    client.say(GET('/1') + GET('/2'));
+    client.events?.onEnd();
+    await settled();
+    for (const seconds of [1, 3]) server.check(seconds * 1_000);
+    wires[0]?.say(OK('1'));
+    await settled();
+    for (const seconds of [4, 6]) server.check(seconds * 1_000);
+    assert.equal(closed(), 0);
+    server.check(7_000);
+    assert.equal(closed(), 1);
+  });
+
   it('that ended within a request, behind others, is cut when its turn comes', async () => {
     const { client, wires, plan, closed } = scripted();
     client.say(`${GET('/1')}POST /2 HTTP/1.1\r\nHost: web\r\nContent-Length: 9\r\n\r\nabc`);
