@@ -2,6 +2,7 @@
 
 import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Channel } from './methods.ts';
 
 export interface GrpcOrder {
@@ -11,6 +12,8 @@ export interface GrpcOrder {
   count: number;
   /** Calls under way at once; default 4. */
   concurrency?: number;
+  /** Between one call and the next, each of those under way; default none. */
+  pauseMs?: number;
 }
 
 export interface GrpcDelivery {
@@ -30,6 +33,7 @@ export async function carryOut({
   target,
   count,
   concurrency = 4,
+  pauseMs = 0,
 }: GrpcOrder): Promise<GrpcDelivery> {
   const channel = new Channel(operation, target);
   const delivery: GrpcDelivery = { codes: {}, answeredBy: {}, connections: 0, lastMessage: '' };
@@ -41,6 +45,7 @@ export async function carryOut({
       delivery.codes[code] = (delivery.codes[code] ?? 0) + 1;
       if (by !== '') delivery.answeredBy[by] = (delivery.answeredBy[by] ?? 0) + 1;
       if (message !== '') delivery.lastMessage = message;
+      if (pauseMs > 0) await sleep(pauseMs);
     }
   };
   await Promise.all(Array.from({ length: concurrency }, work));

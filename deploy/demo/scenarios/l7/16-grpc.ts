@@ -13,7 +13,7 @@ const REPLICAS = ['division-1/v1', 'division-2/v1', 'division-3/v1'];
 /** UNIMPLEMENTED and PERMISSION_DENIED, with the proxy's own word for it. */
 const NO_ROUTE = '12 ×4 (no_route)';
 const DENIED = '7 ×4 (policy)';
-const ORDER = { operation: 'division', target: 'division.grpc-calculator:5002', count: CALLS };
+export const ORDER = { operation: 'division', target: 'division.grpc-calculator:5002', count: CALLS };
 
 /** Calls are divided evenly; a quarter of them divides by zero, which is no reason to leave a replica alone. */
 export const EVENLY = trafficPolicy(
@@ -119,7 +119,7 @@ export const scenario: Scenario = {
   },
 };
 
-function outcome({ codes }: GrpcDelivery): string {
+export function outcome({ codes }: GrpcDelivery): string {
   const others = Object.entries(codes).filter(([code]) => code !== '0' && code !== '2');
   return [codes['0'] ?? 0, codes['2'] ?? 0, ...others.map(([code, count]) => `code ${code} ×${count}`)].join(
     ', ',
