@@ -168,8 +168,12 @@ export class InboundTunnel implements ConnectionEvents {
     start: ConnectionStart,
   ): void {
     const { pod, context } = this.#options;
-    // A tunnel from before the pod asked for HTTP: the peer comes again, with a tunnel to who understands it.
-    if (context.http === undefined) return stream.reset(H2Code.REFUSED_STREAM);
+    // A tunnel that was accepted before the pod asked for HTTP, if only its handshake: the peer comes again, with a
+    // tunnel to who understands it. Without GOAWAY it would try this one again.
+    if (context.http === undefined) {
+      this.drain();
+      return stream.reset(H2Code.REFUSED_STREAM);
+    }
     callHttp(context.http, {
       pod,
       caller,
