@@ -11,6 +11,8 @@ import { APP_PORT, type MeshPod, MeshRig, total } from './rig.ts';
 const skip = netnsUnavailable();
 const LIMIT = 1_000;
 const AT_ONCE = 10_000;
+/** Where the queue of a listener overflows, a late segment of a refused connection can open it once more, to be refused again. */
+const EXTRA = 5;
 /** Tunnels that the storm needed stay open for a while. */
 const FDS_LEFT = 32;
 const MEGABYTE = 1 << 20;
@@ -42,9 +44,11 @@ describe('too many connections at once', { skip }, () => {
       await settles(
         async () => {
           const samples = await rig.proxy(1).admin.metrics();
-          return `${total(samples, 'connections_open', open)} ${total(samples, 'refusals_total', { reason: 'connection_limit' })}`;
+          const refused = total(samples, 'refusals_total', { reason: 'connection_limit' });
+          const extra = refused - round * (AT_ONCE - LIMIT);
+          return `${total(samples, 'connections_open', open)} ${extra >= 0 && extra <= round * EXTRA ? 'all refused' : refused}`;
         },
-        new RegExp(`^${LIMIT} ${round * (AT_ONCE - LIMIT)}$`),
+        new RegExp(`^${LIMIT} all refused$`),
       );
       storm.close();
       for (const proxy of proxies) {
