@@ -9,6 +9,7 @@
  */
 
 import type { HttpVersion } from '../flow.ts';
+import type { Field } from '../own-fields.ts';
 import type { HttpRefusal } from '../reply/index.ts';
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
 import type { Upstream } from './upstream.ts';
@@ -48,7 +49,7 @@ export interface Plan {
   readonly responseEdits: HeaderEdits | undefined;
   /** Fields of our own: as HTTP/1.1 lines, and as fields. Known once `next` has picked. */
   readonly ownLines: string;
-  readonly ownFields: readonly (readonly [string, string])[];
+  readonly ownFields: readonly Field[];
   /** Milliseconds to wait before the next attempt; 0 = at once. */
   readonly backoffMs: number;
 

@@ -13,6 +13,7 @@ import {
 import type { Edge, EdgeTable, FlowLabels, InboundCaller, LocalPod } from '../../tunnel/index.ts';
 import type { HeldBytes } from '../exchange/held-bytes.ts';
 import type { HttpVersion, RequestEdge, RequestEntry, RequestTable } from '../flow.ts';
+import type { Field } from '../own-fields.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { RequestView } from '../view.ts';
 
@@ -115,7 +116,7 @@ export class Gate {
   }
 
   /** Envoy's x-forwarded-client-cert, as far as a mesh proves it: who was called, and who calls. */
-  get identityField(): readonly [string, string] | undefined {
+  get identityField(): Field | undefined {
     if (this.pod.http?.forwardClientIdentity !== true || this.caller.identity === '') return undefined;
     return ['x-forwarded-client-cert', `By=${this.pod.who.identity};URI=${this.caller.identity}`];
   }

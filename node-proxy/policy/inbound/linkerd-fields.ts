@@ -5,10 +5,8 @@
  * Source: LinkerdHeaders.scala of Linkerd 1.7.
  */
 
+import { type Field, fieldsNamed, NO_FIELDS } from '../own-fields.ts';
 import type { CarriedRequest } from '../view.ts';
-
-export type Field = readonly [string, string];
-const NONE: readonly Field[] = [];
 
 const NAMES = [
   'l5d-ctx-trace',
@@ -23,11 +21,5 @@ const NAMES = [
 
 /** @param checked by the caller's node. */
 export function linkerdFields(view: CarriedRequest, checked: boolean): readonly Field[] {
-  if (!view.reserved || !checked) return NONE;
-  const fields: Field[] = [];
-  for (const name of NAMES) {
-    const value = view.header(name);
-    if (value !== undefined) fields.push([name, value]);
-  }
-  return fields;
+  return view.reserved && checked ? fieldsNamed(view, NAMES) : NO_FIELDS;
 }

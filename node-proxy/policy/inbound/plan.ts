@@ -4,13 +4,13 @@ import type { Authorizer, Decision } from '../../authorize/index.ts';
 import { tooMuchHeld } from '../exchange/held-bytes.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
 import type { HttpVersion } from '../flow.ts';
+import { asLines, type Field, NO_FIELDS } from '../own-fields.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import { showTrace, traceOf } from '../trace.ts';
 import type { CarriedRequest } from '../view.ts';
 import type { Gate } from './gate.ts';
-import { type Field, linkerdFields } from './linkerd-fields.ts';
+import { linkerdFields } from './linkerd-fields.ts';
 
-const NO_FIELDS: readonly Field[] = [];
 /** As Envoy closes streams on which nothing moves. */
 const IDLE_MS = 300_000;
 
@@ -77,8 +77,7 @@ export class InboundPlan implements Plan {
   /** What the application is told beside what the caller sends. */
   #say(passed: readonly Field[], identity: Field | undefined): void {
     this.ownFields = identity === undefined ? passed : [identity, ...passed];
-    this.ownLines = '';
-    for (const [name, value] of this.ownFields) this.ownLines += `${name}: ${value}\r\n`;
+    this.ownLines = asLines(this.ownFields);
   }
 
   next(): Upstream {

@@ -4,13 +4,11 @@
  * context are put back here. Source: LinkerdHeaders.scala of Linkerd 1.7.
  */
 
+import { type Field, fieldsNamed, NO_FIELDS } from '../own-fields.ts';
 import type { CarriedRequest } from '../view.ts';
 
 /** Passed on as they are: they decide nothing. */
 const PASSED = ['l5d-ctx-trace', 'l5d-reqid', 'l5d-sample'] as const;
-
-export type Field = readonly [string, string];
-const NONE: readonly Field[] = [];
 
 /** The request's own override: what came in the context, then what the user says; the latter wins. */
 export function requestedDtab(view: CarriedRequest): string | undefined {
@@ -30,12 +28,8 @@ export function contextFields(
   nowMs: number,
   deadlineMs: number,
 ): readonly Field[] {
-  if (!view.reserved && dtab === '' && deadlineMs === 0) return NONE;
-  const fields: Field[] = [];
-  for (const name of PASSED) {
-    const value = view.header(name);
-    if (value !== undefined) fields.push([name, value]);
-  }
+  if (!view.reserved && dtab === '' && deadlineMs === 0) return NO_FIELDS;
+  const fields = fieldsNamed(view, PASSED);
   if (dtab !== '') fields.push(['l5d-ctx-dtab', dtab]);
   const deadline = strictest(view.header('l5d-ctx-deadline'), nowMs, deadlineMs);
   if (deadline !== undefined) fields.push(['l5d-ctx-deadline', deadline]);
@@ -57,10 +51,4 @@ export function sentDeadlineMs(view: CarriedRequest): number | undefined {
   if (!view.reserved) return undefined;
   const nanos = /^\d{1,19} (\d{1,19})$/.exec(view.header('l5d-ctx-deadline') ?? '')?.[1];
   return nanos === undefined ? undefined : Number(BigInt(nanos) / 1_000_000n);
-}
-
-export function asLines(fields: readonly Field[]): string {
-  let lines = '';
-  for (const [name, value] of fields) lines += `${name}: ${value}\r\n`;
-  return lines;
 }

@@ -13,17 +13,16 @@ import {
 import { tooMuchHeld } from '../exchange/held-bytes.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
 import type { HttpVersion } from '../flow.ts';
+import { asLines, type Field, NO_FIELDS } from '../own-fields.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import { type CompiledMatch, hashOf, OWN_NAME, redirectLocation } from '../route/index.ts';
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
 import type { OutboundClient } from './client.ts';
-import { asLines, contextFields, type Field, requestedDtab, sentDeadlineMs } from './linkerd-context.ts';
+import { contextFields, requestedDtab, sentDeadlineMs } from './linkerd-context.ts';
 import { entryOf, labelsOf } from './record.ts';
 import { Retries } from './retries.ts';
 import type { CompiledRoutes } from './service.ts';
 import type { PodUpstream } from './upstream/pod-upstreams.ts';
-
-const NO_FIELDS: readonly Field[] = [];
 
 export class OutboundPlan implements Plan {
   totalMs = 0;

@@ -9,6 +9,7 @@ import type { HttpVersion, RequestEdge, RequestTable } from '../../flow.ts';
 import { H1Upstream } from '../../h1/upstream-connection.ts';
 import type { H2Pool } from '../../h2/upstream-pool.ts';
 import type { HttpLimits } from '../../limits.ts';
+import { asLines, type Field, NO_FIELDS } from '../../own-fields.ts';
 import { HttpRefusal } from '../../reply/index.ts';
 import { wirePair } from '../../wire/pair.ts';
 import { SideWire } from '../../wire/side-wire.ts';
@@ -91,7 +92,7 @@ export class PodUpstream implements Upstream {
   #edges: EdgeOf[] = [];
   #ownName = '';
   #ownLines = '';
-  #ownFields: readonly (readonly [string, string])[] = [];
+  #ownFields: readonly Field[] = NO_FIELDS;
 
   constructor(
     loaded: LoadedEndpoint,
@@ -115,7 +116,7 @@ export class PodUpstream implements Upstream {
     return this.#ownLines;
   }
 
-  ownFields(name: string): readonly (readonly [string, string])[] {
+  ownFields(name: string): readonly Field[] {
     if (this.#ownName !== name) this.#say(name);
     return this.#ownFields;
   }
@@ -295,7 +296,7 @@ export class PodUpstream implements Upstream {
       ['l5d-dst-service', name],
       ['l5d-dst-client', this.client.id],
     ];
-    this.#ownLines = this.#ownFields.map(([field, value]) => `${field}: ${value}\r\n`).join('');
+    this.#ownLines = asLines(this.#ownFields);
   }
 }
 

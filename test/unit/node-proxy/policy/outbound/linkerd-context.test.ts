@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
-  asLines,
   contextFields,
   requestedDtab,
   sentDeadlineMs,
 } from '../../../../../node-proxy/policy/outbound/linkerd-context.ts';
+import { asLines } from '../../../../../node-proxy/policy/own-fields.ts';
 import type { CarriedRequest } from '../../../../../node-proxy/policy/view.ts';
 
 function view(headers: Record<string, string>): CarriedRequest {
