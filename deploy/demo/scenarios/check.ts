@@ -29,11 +29,21 @@ export async function checkAll(stage: Stage, { json, only, signal, say }: CheckO
     say(`${scenario.number}. ${scenario.title}: ${held} of ${list.length} hold`);
     findings.push(...list);
   }
-  const failed = findings.filter(({ holds }) => !holds).length;
-  const passed = findings.length - failed;
-  if (json) process.stdout.write(`${JSON.stringify({ passed, failed, findings }, null, 2)}\n`);
-  else process.stdout.write(`\n${renderTable(COLUMNS, findings)}\n\n${passed} passed, ${failed} failed\n`);
-  return failed === 0 && findings.length > 0;
+  report(findings, json);
+  return findings.length > 0 && findings.every(({ holds }) => holds);
+}
+
+function report(findings: readonly Finding[], json: boolean): void {
+  const failed = findings.filter(({ holds }) => !holds);
+  const passed = findings.length - failed.length;
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ passed, failed: failed.length, findings }, null, 2)}\n`);
+    return;
+  }
+  process.stdout.write(`\n${renderTable(COLUMNS, findings)}\n`);
+  // Once more at the end, where a reader of a long log looks first.
+  if (failed.length > 0) process.stdout.write(`\n${renderTable(COLUMNS, failed)}\n`);
+  process.stdout.write(`\n${passed} passed, ${failed.length} failed\n`);
 }
 
 async function runOne(stage: Stage, scenario: Scenario, needs: readonly WorkloadSpec[]): Promise<Finding[]> {
