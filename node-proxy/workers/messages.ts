@@ -9,6 +9,7 @@ import type { HttpLimits } from '../policy/limits.ts';
 import type { BindingKind, BoundState } from '../resolve/node-bindings.ts';
 import type { Credential, PodIdentity, TunnelLimits } from '../tunnel/index.ts';
 import type { PolicyWorkers } from './policy-workers.ts';
+import type { Pulse } from './pulse.ts';
 
 /** Tunnel workers accept and relay; policy workers understand HTTP, and get what is handed over to them. */
 export type WorkerRole = 'tunnel' | 'policy';
@@ -27,6 +28,8 @@ export interface WorkerStart {
   requestLog?: RequestLogSettings;
   trust: TrustState;
   policyWorkers: PolicyWorkers;
+  /** By which the main thread sees that it does not hang; undefined: nobody looks. */
+  pulse?: Pulse;
 }
 
 /** A pod of this node with what judges its callers. */

@@ -7,6 +7,7 @@ import { systemClock } from '#base/clock.ts';
 import { InvariantError } from '#base/errors.ts';
 import { hostNetns } from '../kernel/index.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import { beat } from './pulse.ts';
 import type { WorkerParts } from './worker-core.ts';
 
 export interface ThreadParts extends WorkerParts {
@@ -36,8 +37,9 @@ export function runThread(make: (parts: ThreadParts) => { handle(message: ToWork
     }
     port.postMessage(message);
   };
+  const start = workerData as WorkerStart;
   const worker = make({
-    start: workerData as WorkerStart,
+    start,
     send,
     clock: systemClock,
     random: Math.random,
@@ -47,4 +49,5 @@ export function runThread(make: (parts: ThreadParts) => { handle(message: ToWork
     },
   });
   port.on('message', (message: ToWorker) => worker.handle(message));
+  if (start.pulse !== undefined) beat(start.pulse, systemClock);
 }

@@ -2,10 +2,11 @@
 
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { Backoff } from '#base/backoff.ts';
-import type { Clock } from '#base/clock.ts';
+import type { Clock, Timer } from '#base/clock.ts';
 import { MeshError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { FromWorker, ToWorker, WorkerReport, WorkerRole, WorkerStart } from '../messages.ts';
+import { newPulse, watchPulse } from '../pulse.ts';
 
 /** A worker that lived this long died of something else than its start. */
 const STABLE_MS = 10_000;
@@ -26,6 +27,8 @@ export interface WorkerThreadOptions {
   start: () => WorkerStart;
   /** Megabytes of heap; beyond it the thread dies and is replaced. */
   heapMb: number;
+  /** Without a sign of life for as long as this, the thread is ended and replaced. */
+  hungAfterMs: number;
   clock: Clock;
   log: Logger;
   onMessage: (message: WorkerWord) => void;
@@ -135,10 +138,12 @@ export class WorkerThread {
   }
 
   #spawn(): Life {
-    const { name, entry, start, heapMb, clock, log } = this.#options;
+    const { name, entry, start, heapMb, hungAfterMs, clock, log } = this.#options;
+    const pulse = newPulse();
+    let watch: Timer | undefined;
     const worker = new Worker(entry, {
       name: name.replace('/', '-'),
-      workerData: start(),
+      workerData: { ...start(), pulse },
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
     });
     const started = Promise.withResolvers<void>();
@@ -152,12 +157,19 @@ export class WorkerThread {
     };
     this.alive = true;
     worker.on('message', (message: FromWorker) => {
-      if (message.type === 'started') started.resolve();
-      else this.#receive(life, message);
+      if (message.type !== 'started') return this.#receive(life, message);
+      started.resolve();
+      watch = watchPulse(pulse, clock, hungAfterMs, () => {
+        log.error({ worker: name, hungAfterMs }, 'a worker hangs and is ended');
+        worker
+          .terminate()
+          .catch(error => log.error({ err: error, worker: name }, 'a worker could not be ended'));
+      });
     });
     worker.on('error', error => log.error({ err: error, worker: name }, 'worker failed'));
     worker.on('exit', code => {
       this.alive = false;
+      watch?.cancel();
       life.closed.resolve();
       started.reject(new WorkerDied(name, `exit code ${code}`));
       for (const settle of [...this.#reports.values()]) settle(undefined);

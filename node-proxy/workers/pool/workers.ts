@@ -11,6 +11,7 @@ import type { RequestDelta } from '../../observe/requests/request-counters.ts';
 import type { BindingKind, BoundState } from '../../resolve/node-bindings.ts';
 import type { Credential } from '../../tunnel/index.ts';
 import type { PodFds, PodSpec, ToWorker, WorkerRole, WorkerStart } from '../messages.ts';
+import { HUNG_AFTER_MS } from '../pulse.ts';
 import { PolicyPool } from './policy-pool.ts';
 import { TunnelPool } from './tunnel-pool.ts';
 import { type NamedReport, WorkerThread, type WorkerWord } from './worker-thread.ts';
@@ -29,6 +30,8 @@ export interface WorkersOptions {
   onUnwatch: (worker: string, kind: BindingKind, key: string) => void;
   /** The worker died and forgot everything that it watched. */
   onReset: (worker: string) => void;
+  /** Milliseconds without a sign of life after which a worker is replaced. */
+  hungAfterMs?: number;
   /** What policy workers run; for tests. */
   policyEntry?: URL;
 }
@@ -169,13 +172,14 @@ export class Workers {
     entry: URL,
     on: { onMessage: (message: WorkerWord) => void; onDied: () => void; onReplaced: () => void },
   ): WorkerThread {
-    const { start, heapMb, clock, log, onReset } = this.#options;
+    const { start, heapMb, hungAfterMs = HUNG_AFTER_MS, clock, log, onReset } = this.#options;
     const worker: WorkerThread = new WorkerThread({
       role,
       name,
       entry,
       start: () => ({ ...start, worker: name, trust: this.#trust }),
       heapMb: heapMb[role],
+      hungAfterMs,
       clock,
       log,
       onMessage: on.onMessage,

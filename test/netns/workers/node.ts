@@ -35,6 +35,7 @@ export interface NodeOptions {
   isolated?: string[];
   /** What policy workers run. */
   policyEntry?: URL;
+  hungAfterMs?: number;
 }
 
 export class Node {
@@ -46,7 +47,7 @@ export class Node {
   readonly #authority: Authority;
   #pods: Pod[] = [];
 
-  constructor({ tunnelWorkers, authority, isolated = [], policyEntry }: NodeOptions) {
+  constructor({ tunnelWorkers, authority, isolated = [], policyEntry, hungAfterMs }: NodeOptions) {
     this.#authority = authority;
     this.pool = new Workers({
       tunnelWorkers,
@@ -72,7 +73,8 @@ export class Node {
         ),
       onUnwatch: () => {},
       onReset: worker => this.resets.push(worker),
-      ...(policyEntry === undefined ? {} : { policyEntry }),
+      ...(policyEntry && { policyEntry }),
+      ...(hungAfterMs && { hungAfterMs }),
     });
   }
 

@@ -16,6 +16,8 @@ const SPEAKING = { name: 'speaking', ip: '10.96.0.1' };
 const RELAY = { name: 'relay', ip: '10.96.0.2' };
 /** Connections go on for so long after a death. */
 const AFTERMATH_MS = 500;
+/** Longer than a worker's garbage collector takes before it gives up. */
+const HUNG_AFTER_MS = 2_500;
 
 describe('policy workers', { skip }, () => {
   let lab: NetnsLab;
@@ -39,7 +41,13 @@ describe('policy workers', { skip }, () => {
     [a, b, s, c, x] = pods as [Pod, Pod, Pod, Pod, Pod];
     const authority = await rootAuthority({ from: Date.now() - HOUR, to: Date.now() + 10 * HOUR });
     const policyEntry = new URL('./speaking-thread.ts', import.meta.url);
-    n1 = new Node({ tunnelWorkers: 2, authority, isolated: ['alone'], policyEntry });
+    n1 = new Node({
+      tunnelWorkers: 2,
+      authority,
+      isolated: ['alone'],
+      policyEntry,
+      hungAfterMs: HUNG_AFTER_MS,
+    });
     n2 = new Node({ tunnelWorkers: 1, authority, policyEntry });
     for (const node of [n1, n2]) {
       node.httpService('speaking', SPEAKING.ip, replica(x));
@@ -130,45 +138,51 @@ describe('policy workers', { skip }, () => {
     kept.destroy();
   });
 
-  test('one that outgrows its memory takes nobody with it, and no new connection is lost', async t => {
-    const others = [await a.ns.connect(x.ip, PORT), await a.ns.connect(c.ip, PORT)];
-    const alone = await s.ns.connect(SPEAKING.ip, 80);
-    const lost = await a.ns.connect(SPEAKING.ip, 80);
-    for (const socket of [...others, alone, lost]) await ask(socket, 'before');
-    const end = ended(lost);
-    const deaths = n1.resets.length;
-    assert.equal(await ask(lost, 'die'), 'policy-0 from a die');
-    const answers: Promise<string>[] = [];
-    let diedMs = 0;
-    let slowest = 0;
-    const timed = async (answer: Promise<string>) => {
-      const start = performance.now();
-      const text = await answer;
-      slowest = Math.max(slowest, performance.now() - start);
-      return text;
-    };
-    while (diedMs === 0 || performance.now() - diedMs < AFTERMATH_MS) {
-      answers.push(timed(freshAnswer(a, SPEAKING, 80)), freshAnswer(b, RELAY, 80));
-      answers.push(freshAnswer(a, x), freshAnswer(s, SPEAKING, 80), freshAnswer(b, c));
-      if (n1.resets.length > deaths && diedMs === 0) diedMs = performance.now();
-      await new Promise(resolve => setTimeout(resolve, 10));
-    }
-    const expected = /^(x|c) 10\.6\.0\.\d new$|^policy-0 from a new$|^policy\/alone from s new$/;
-    const seen = await Promise.all(answers);
-    assert.deepEqual(
-      seen.filter(answer => !expected.test(answer)),
-      [],
-      `of ${seen.length}`,
-    );
-    await end;
-    assert.deepEqual(n1.resets.slice(deaths), ['policy-0']);
-    assert.deepEqual(await n1.restarts(), [0, 0, 1, 0]);
-    assert.equal(await ask(others[0] as Socket, 'after'), `x ${a.ip} after`);
-    assert.equal(await ask(others[1] as Socket, 'after'), `c ${a.ip} after`);
-    assert.equal(await ask(alone, 'after'), 'policy/alone from s after');
-    t.diagnostic(`${seen.length} connections, none lost; the slowest answer took ${slowest.toFixed(0)} ms`);
-    for (const socket of [...others, alone]) socket.destroy();
-  });
+  for (const [what, word] of [
+    ['outgrows its memory', 'die'],
+    ['hangs', 'hang'],
+  ] as const)
+    test(`one that ${what} takes nobody with it, and no new connection is lost`, async t => {
+      const others = [await a.ns.connect(x.ip, PORT), await a.ns.connect(c.ip, PORT)];
+      const alone = await s.ns.connect(SPEAKING.ip, 80);
+      const lost = await a.ns.connect(SPEAKING.ip, 80);
+      for (const socket of [...others, alone, lost]) await ask(socket, 'before');
+      const end = ended(lost);
+      const deaths = n1.resets.length;
+      const before = await n1.restarts();
+      assert.equal(await ask(lost, word), `policy-0 from a ${word}`);
+      const answers: Promise<string>[] = [];
+      let diedMs = 0;
+      let slowest = 0;
+      const timed = async (answer: Promise<string>) => {
+        const start = performance.now();
+        const text = await answer;
+        slowest = Math.max(slowest, performance.now() - start);
+        return text;
+      };
+      while (diedMs === 0 || performance.now() - diedMs < AFTERMATH_MS) {
+        answers.push(timed(freshAnswer(a, SPEAKING, 80)), freshAnswer(b, RELAY, 80));
+        answers.push(freshAnswer(a, x), freshAnswer(s, SPEAKING, 80), freshAnswer(b, c));
+        if (n1.resets.length > deaths && diedMs === 0) diedMs = performance.now();
+        await new Promise(resolve => setTimeout(resolve, 10));
+      }
+      const expected = /^(x|c) 10\.6\.0\.\d new$|^policy-0 from a new$|^policy\/alone from s new$/;
+      const seen = await Promise.all(answers);
+      assert.deepEqual(
+        seen.filter(answer => !expected.test(answer)),
+        [],
+        `of ${seen.length}`,
+      );
+      await end;
+      assert.deepEqual(n1.resets.slice(deaths), ['policy-0']);
+      const restarts = (await n1.restarts()).map((count, i) => count - (before[i] ?? 0));
+      assert.deepEqual(restarts, [0, 0, 1, 0]);
+      assert.equal(await ask(others[0] as Socket, 'after'), `x ${a.ip} after`);
+      assert.equal(await ask(others[1] as Socket, 'after'), `c ${a.ip} after`);
+      assert.equal(await ask(alone, 'after'), 'policy/alone from s after');
+      t.diagnostic(`${seen.length} connections, none lost; the slowest answer took ${slowest.toFixed(0)} ms`);
+      for (const socket of [...others, alone]) socket.destroy();
+    });
 
   test('a tunnel worker that dies leaves what it handed over, and its successor finds the way', async () => {
     const kept = [await a.ns.connect(SPEAKING.ip, 80), await b.ns.connect(SPEAKING.ip, 80)];

@@ -1,6 +1,6 @@
 /**
  * A policy worker that understands a protocol of its own instead of HTTP: it answers each chunk with its name, says
- * for whom, dies when told to, and relays what is for the service `relay`.
+ * for whom, dies or hangs when told to, and relays what is for the service `relay`.
  */
 
 import { workerData } from 'node:worker_threads';
@@ -27,6 +27,8 @@ runThread(
               if (text.startsWith('bind ')) return void bind(side, text.slice(5));
               side.write(Buffer.from(`${worker} ${who} ${text}`));
               if (text === 'die') eatMemory();
+              // Not in this turn: the answer is to leave first.
+              if (text === 'hang') setImmediate(hang);
             },
             onEnd: () => side.end(),
             onDrain: () => {},
@@ -53,6 +55,10 @@ runThread(
       },
     }),
 );
+
+function hang(): never {
+  for (;;);
+}
 
 function eatMemory(): never {
   const eaten: object[] = [];
