@@ -13,7 +13,9 @@ const REQUESTS = 200;
 const SUBTRACTION = { service: '/#/registry/calculator/subtraction/http' };
 /** The longest that an endpoint is left alone. */
 const EJECTION_SECONDS = 2;
-/** Made by a failing endpoint during its ejection: by the first probe at the earliest after half a second. */
+/** From its ejection to its first probe at the earliest: back-offs are shortened by half at most. */
+const FIRST_PROBE_MS = 500;
+/** Made by a failing endpoint during 3 s of its ejection. */
 const PROBES = 4;
 
 /** @param maxEjectedPercent of the endpoints */
@@ -51,13 +53,13 @@ export const scenario: Scenario = {
       await inForce(stage, findings, [breaker(50)], served, async () => {
         await stage.behave(sick, { status: 500 });
         const opening = await ask({ count: REQUESTS });
-        findings.equal(
-          'it opens: failures among 200 requests, by turns',
-          FAILURES,
-          opening.statuses['500'] ?? 0,
-        );
+        const failures = opening.statuses['500'] ?? 0;
+        // None on a machine that is not too slow for it: 200 requests take less time than the first probe.
+        const probes = Math.floor(opening.tookMs / FIRST_PROBE_MS);
+        const what = 'it opens: failures among 200 requests, by turns';
+        findings.within(what, [FAILURES, FAILURES + probes], failures);
         const others = opening.answeredBy['subtraction-1/v1'] ?? 0;
-        findings.atLeast('it sheds: answered by the other endpoint', REQUESTS - 2 * FAILURES, others);
+        findings.equal('it sheds: answered by the other endpoint', REQUESTS - failures, others);
         await eventually(async () => (await ejected()) === 1);
         findings.equal('endpoints ejected, by the metrics', 1, await ejected());
         const probing = await ask({ count: 100_000, forMs: 3_000, perSecond: 50 });
