@@ -64,10 +64,11 @@ export async function openState(options: StateOptions): Promise<MeshState> {
     log,
   });
   scope.own('registry', registry);
-  const { httpRoutes, grpcRoutes, traffic } = storage;
+  const { httpRoutes, grpcRoutes, traffic, grants } = storage;
   const routing = new Routing({
     routes: [httpRoutes.documents, grpcRoutes.documents],
     policies: traffic.documents,
+    grants: grants.documents,
     registry,
   });
   scope.own('routing', routing);

@@ -1,12 +1,15 @@
 /**
- * What is to be said about policies and routes, now and if one more were stored: they are judged together with the
+ * What is to be said about policies, routes and grants, now and if one more were stored: they are judged together with the
  * services and workloads that they are about, which come and go.
  */
 
 import type { Registry } from '../registry/index.ts';
 import { type ObjectStatus, type Resource, resourceKey } from '../resources/index.ts';
 import {
+  GrantIndex,
+  grantStatus,
   NamespacePorts,
+  type PlacedGrant,
   type PlacedRoute,
   type PlacedTraffic,
   RouteIndex,
@@ -21,7 +24,7 @@ import type { Documents, Storage } from '../store/index.ts';
 import { policyStatus } from './policy-status.ts';
 
 export interface ObjectStatusesOptions {
-  storage: Pick<Storage, 'policies' | 'traffic' | 'httpRoutes' | 'grpcRoutes'>;
+  storage: Pick<Storage, 'policies' | 'traffic' | 'httpRoutes' | 'grpcRoutes' | 'grants'>;
   registry: Pick<Registry, 'workloads' | 'servicesIn' | 'service' | 'revision'>;
   meshNamespace: string;
 }
@@ -39,8 +42,8 @@ export class ObjectStatuses {
   /** Of those about which there is anything to say. */
   all(): readonly ObjectStatus[] {
     const { storage, registry } = this.#options;
-    const { policies, traffic, httpRoutes, grpcRoutes } = storage;
-    const stores = [policies, traffic, httpRoutes, grpcRoutes];
+    const { policies, traffic, httpRoutes, grpcRoutes, grants } = storage;
+    const stores = [policies, traffic, httpRoutes, grpcRoutes, grants];
     const asked = [registry.revision.current, ...stores.map(({ documents }) => documents.current)];
     if (asked.some((each, i) => each !== this.#asked[i])) {
       this.#answer = this.#all();
@@ -50,55 +53,63 @@ export class ObjectStatuses {
   }
 
   #all(): ObjectStatus[] {
-    const { policies, traffic, httpRoutes, grpcRoutes } = this.#options.storage;
+    const { policies, traffic, httpRoutes, grpcRoutes, grants } = this.#options.storage;
     const routes = [...values(httpRoutes.documents.current), ...values(grpcRoutes.documents.current)];
     const ofTraffic = values(traffic.documents.current);
-    const view = this.#view(routes, ofTraffic);
+    const ofGrants = values(grants.documents.current);
+    const view = this.#view(routes, ofTraffic, ofGrants);
     const statuses = [
       ...this.#ofPolicies(policies.documents.current, view.index),
       ...routes.map(route => routeStatus(view, route)),
       ...ofTraffic.map(policy => trafficStatus(view, policy)),
+      ...ofGrants.map(grant => grantStatus(view, grant)),
     ];
     return statuses.filter(isWorthSaying);
   }
 
   /** What would be said about the object if it were stored. */
   foresee(resource: Resource): ObjectStatus[] {
-    const { policies, traffic, httpRoutes, grpcRoutes } = this.#options.storage;
+    const { policies, traffic, httpRoutes, grpcRoutes, grants } = this.#options.storage;
     const key = resourceKey(resource.metadata);
     const now = {
       policies: policies.documents.current,
       traffic: traffic.documents.current,
       http: httpRoutes.documents.current,
       grpc: grpcRoutes.documents.current,
+      grants: values(grants.documents.current),
     };
     switch (resource.kind) {
       case 'AuthorizationPolicy': {
-        const { index } = this.#view([], values(now.traffic));
+        const { index } = this.#view([], values(now.traffic), []);
         return this.#ofPolicies(withOne(now.policies, key, resource), index).filter(
           status => status.key === key && isWorthSaying(status),
         );
       }
       case 'TrafficPolicy': {
-        const view = this.#view([], values(withOne(now.traffic, key, resource)));
+        const view = this.#view([], values(withOne(now.traffic, key, resource)), []);
         return [trafficStatus(view, resource)].filter(isWorthSaying);
       }
       case 'HTTPRoute':
       case 'GRPCRoute': {
         const http = resource.kind === 'HTTPRoute' ? withOne(now.http, key, resource) : now.http;
         const grpc = resource.kind === 'GRPCRoute' ? withOne(now.grpc, key, resource) : now.grpc;
-        const view = this.#view([...values(http), ...values(grpc)], values(now.traffic));
+        const view = this.#view([...values(http), ...values(grpc)], values(now.traffic), now.grants);
         return [routeStatus(view, resource)].filter(isWorthSaying);
       }
+      case 'ReferenceGrant':
+        return [grantStatus(this.#view([], [], []), resource)].filter(isWorthSaying);
       default:
         return [];
     }
   }
 
-  #view(routes: Iterable<PlacedRoute>, traffic: Iterable<PlacedTraffic>): RoutingView {
-    return new RoutingView(new RoutingIndex(new RouteIndex(routes), new TrafficIndex(traffic)), key =>
-      this.#options.registry.service(key),
-    );
+  #view(
+    routes: Iterable<PlacedRoute>,
+    traffic: Iterable<PlacedTraffic>,
+    grants: Iterable<PlacedGrant>,
+  ): RoutingView {
+    const index = new RoutingIndex(new RouteIndex(routes), new TrafficIndex(traffic), new GrantIndex(grants));
+    return new RoutingView(index, key => this.#options.registry.service(key));
   }
 
   #ofPolicies(policies: Storage['policies']['documents']['current'], index: RoutingIndex): ObjectStatus[] {

@@ -13,6 +13,7 @@ export {
   type DtabResource,
   documentWarnings,
   dtabResource,
+  type GrantResource,
   type GrpcRouteResource,
   type HttpRouteResource,
   type JsonObject,
@@ -28,6 +29,7 @@ export {
   type TrafficResource,
   type WorkloadResource,
 } from './resource.ts';
+export type { GrantDocument } from './routes/reference-grant.ts';
 export type {
   RouteDocument,
   RouteDocumentBackend,

@@ -4,12 +4,15 @@ import { dnsLabelProblem, dnsSubdomainProblem, dtabNamespaceProblem, type NameRu
 
 export const API_VERSION = 'nodemesh.io/v1alpha1';
 const GATEWAY_API_VERSION = 'gateway.networking.k8s.io/v1';
+/** Under which a kind of the Gateway API was known before, and is on many clusters. */
+const GATEWAY_API_BETA = 'gateway.networking.k8s.io/v1beta1';
 export const KINDS = [
   'Dtab',
   'AuthorizationPolicy',
   'TrafficPolicy',
   'HTTPRoute',
   'GRPCRoute',
+  'ReferenceGrant',
   'Service',
   'Workload',
 ] as const;
@@ -18,6 +21,8 @@ export type Kind = (typeof KINDS)[number];
 export interface KindFacts extends NameRule {
   /** What documents of the kind begin with. */
   apiVersion: string;
+  /** Also read, and meaning the same. */
+  otherVersions?: readonly string[];
   /** As in paths of the API and in directories. */
   plural: string;
   /** Other spellings that people type. */
@@ -60,6 +65,14 @@ export const KIND_FACTS: Readonly<Record<Kind, KindFacts>> = {
     namespaced: true,
     check: dnsSubdomainProblem,
   },
+  ReferenceGrant: {
+    apiVersion: GATEWAY_API_VERSION,
+    otherVersions: [GATEWAY_API_BETA],
+    plural: 'referencegrants',
+    aliases: ['referencegrant', 'refgrant'],
+    namespaced: true,
+    check: dnsSubdomainProblem,
+  },
   Service: {
     apiVersion: API_VERSION,
     plural: 'services',
@@ -75,6 +88,12 @@ export const KIND_FACTS: Readonly<Record<Kind, KindFacts>> = {
     check: dnsSubdomainProblem,
   },
 };
+
+/** Every `apiVersion` under which documents of the kind are read; the first is the one they are shown with. */
+export function apiVersionsOf(kind: Kind): readonly string[] {
+  const { apiVersion, otherVersions = [] } = KIND_FACTS[kind];
+  return [apiVersion, ...otherVersions];
+}
 
 /** The kind that a plural, singular or alias of any case means. */
 export function kindOf(word: string): Kind | undefined {

@@ -9,11 +9,12 @@ import type { Dtab } from '#names';
 import { readService, type Service } from '../registry/service.ts';
 import { readWorkload, type Workload } from '../registry/workload.ts';
 import { readDtab } from './dtab-document.ts';
-import { KIND_FACTS, KINDS, type Kind, resourceKey } from './kinds.ts';
+import { apiVersionsOf, KIND_FACTS, KINDS, type Kind, resourceKey } from './kinds.ts';
 import { type Metadata, readMetadata } from './metadata.ts';
 import { type CompiledPolicy, readAuthorizationPolicy } from './policy/authorization-policy.ts';
 import { readGrpcRoute } from './routes/grpc-route.ts';
 import { readHttpRoute } from './routes/http-route.ts';
+import { type GrantDocument, readReferenceGrant } from './routes/reference-grant.ts';
 import type { RouteDocument } from './routes/route-document.ts';
 import type { TrafficDocument } from './traffic/traffic-document.ts';
 import { readTrafficPolicy } from './traffic/traffic-policy.ts';
@@ -35,6 +36,7 @@ export type TrafficResource = Document<'TrafficPolicy', TrafficDocument>;
 export type HttpRouteResource = Document<'HTTPRoute', RouteDocument>;
 export type GrpcRouteResource = Document<'GRPCRoute', RouteDocument>;
 export type RouteResource = HttpRouteResource | GrpcRouteResource;
+export type GrantResource = Document<'ReferenceGrant', GrantDocument>;
 export type ServiceResource = Document<'Service', Service>;
 export type WorkloadResource = Document<'Workload', Workload>;
 export type Resource =
@@ -42,6 +44,7 @@ export type Resource =
   | PolicyResource
   | TrafficResource
   | RouteResource
+  | GrantResource
   | ServiceResource
   | WorkloadResource;
 export type ResourceOf<K extends Kind> = Extract<Resource, { kind: K }>;
@@ -53,7 +56,7 @@ export interface ReadResources {
 
 /** More documents than this in one text are refused. */
 const MAX_DOCUMENTS = 10_000;
-const API_VERSIONS = [...new Set(KINDS.map(kind => KIND_FACTS[kind].apiVersion))];
+const API_VERSIONS = [...new Set(KINDS.flatMap(apiVersionsOf))];
 
 /** @param file the name that problems carry. */
 export function readResources(text: string, file: string): ReadResources {
@@ -107,6 +110,7 @@ export function documentWarnings({ kind, value }: Resource): readonly string[] {
     case 'TrafficPolicy':
     case 'HTTPRoute':
     case 'GRPCRoute':
+    case 'ReferenceGrant':
       return value.warnings;
     default:
       return [];
@@ -123,7 +127,7 @@ function readDocument(document: ConfigNode): Resource | undefined {
   const apiVersion = fields.need('apiVersion');
   const kindNode = fields.need('kind');
   const kind = KINDS.find(each => each === kindNode?.value);
-  apiVersion?.oneOf(kind === undefined ? API_VERSIONS : [KIND_FACTS[kind].apiVersion]);
+  apiVersion?.oneOf(kind === undefined ? API_VERSIONS : apiVersionsOf(kind));
   kindNode?.oneOf(KINDS);
   const metadataNode = fields.need('metadata');
   const specNode = fields.need('spec');
@@ -159,6 +163,8 @@ function readSpec(kind: Kind, metadata: Metadata, node: ConfigNode): Resource {
       return { kind, metadata, spec, value: readHttpRoute(metadata, fields) };
     case 'GRPCRoute':
       return { kind, metadata, spec, value: readGrpcRoute(metadata, fields) };
+    case 'ReferenceGrant':
+      return { kind, metadata, spec, value: readReferenceGrant(fields) };
     case 'Service':
       return { kind, metadata, spec, value: readService(metadata, fields) };
     case 'Workload':

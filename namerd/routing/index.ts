@@ -1,10 +1,13 @@
 /** What routes and traffic policies mean for services, their clients and their workloads. */
 
+export { grantStatus } from './grant-status.ts';
 export { declaredProtocol, type PortProtocol, portProtocol } from './protocol-table.ts';
 export { RoutingView, routeStatus } from './route-status.ts';
 export { type NamespaceHttp, Routing, type RoutingOptions } from './routing.ts';
 export {
+  GrantIndex,
   type Placed,
+  type PlacedGrant,
   type PlacedRoute,
   type PlacedTraffic,
   RouteIndex,

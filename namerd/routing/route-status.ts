@@ -4,12 +4,12 @@ import { keyOf, portLabel, type Service, type ServicePort } from '../registry/in
 import type { ObjectStatus, RouteDocumentBackend, RouteParent } from '../resources/index.ts';
 import { declaredProtocol } from './protocol-table.ts';
 import { type Candidate, matchText, orderedMatches } from './route-order.ts';
-import { type LookUpService, resolveBackend, ruleId } from './route-table.ts';
+import { type LookUpService, resolveBackend, ruleId, type Surroundings } from './route-table.ts';
 import { isParentPort, type PlacedRoute, placeOf, policyFor, type RoutingIndex } from './routing-index.ts';
 import { clientProtocol, routesFor } from './service-http.ts';
 
 /** Everything that a document may be about, as it is now: for one round of messages. */
-export class RoutingView {
+export class RoutingView implements Surroundings {
   readonly index: RoutingIndex;
   readonly service: LookUpService;
   readonly #losers = new Map<string, ReadonlyMap<PlacedRoute, readonly string[]>>();
@@ -18,6 +18,8 @@ export class RoutingView {
     this.index = index;
     this.service = service;
   }
+
+  readonly grants: Surroundings['grants'] = namespace => this.index.grantsIn(namespace);
 
   /** Of the routes of a namespace for this port: what is to be said about matches that never decide. */
   losers(
@@ -37,7 +39,7 @@ export class RoutingView {
 
 /** `error`: no parent takes it. */
 export function routeStatus(view: RoutingView, route: PlacedRoute): ObjectStatus {
-  const { kind, parents, warnings } = route.value;
+  const { parents, warnings } = route.value;
   const messages = new Set(warnings);
   let taken = 0;
   for (const parent of parents) {
@@ -50,8 +52,11 @@ export function routeStatus(view: RoutingView, route: PlacedRoute): ObjectStatus
     for (const message of rivals(view, route, parent, service)) messages.add(message);
   }
   const state = taken === 0 ? 'error' : messages.size > 0 ? 'warning' : 'ok';
-  const name = kind === 'grpc' ? 'GRPCRoute' : 'HTTPRoute';
-  return { kind: name, key: placeOf(route), source: 'storage', state, messages: [...messages] };
+  return { kind: kindOf(route), key: placeOf(route), source: 'storage', state, messages: [...messages] };
+}
+
+function kindOf({ value }: PlacedRoute): 'HTTPRoute' | 'GRPCRoute' {
+  return value.kind === 'grpc' ? 'GRPCRoute' : 'HTTPRoute';
 }
 
 interface Problem {
@@ -86,18 +91,14 @@ function portProblem({ index }: RoutingView, parent: RouteParent, service: Servi
   };
 }
 
-function* backendProblems(
-  { index, service: lookUp }: RoutingView,
-  route: PlacedRoute,
-  parent: Service,
-): Generator<string> {
+function* backendProblems(view: RoutingView, route: PlacedRoute, parent: Service): Generator<string> {
   for (const rule of route.value.rules)
     for (const backend of rule.backends) {
-      const resolved = resolveBackend(backend, route, parent, lookUp);
+      const resolved = resolveBackend(backend, route, parent, view);
       const problem =
         'invalid' in resolved
-          ? `${resolved.invalid}: ${reasonOf(backend, resolved.invalid, lookUp)}; its share is answered with 500`
-          : opaqueBackend(backend, index, lookUp);
+          ? `${resolved.invalid}: ${reasonOf(backend, route, resolved.invalid, view)}; its share is answered with 500`
+          : opaqueBackend(backend, view);
       if (problem !== undefined)
         yield `rule ${rule.name}: backend ${backend.namespace}/${backend.service} port ${backend.port}: ${problem}`;
     }
@@ -105,11 +106,12 @@ function* backendProblems(
 
 function reasonOf(
   { namespace, service }: RouteDocumentBackend,
+  route: PlacedRoute,
   invalid: string,
-  lookUp: LookUpService,
+  { service: lookUp }: RoutingView,
 ): string {
   if (invalid === 'RefNotPermitted')
-    return 'a backend is of the namespace of the route, or the parent itself (there is no ReferenceGrant here)';
+    return `no ReferenceGrant in the namespace ${namespace} lets ${kindOf(route)}s of ${route.metadata.namespace} refer to it`;
   return lookUp(`${namespace}/${service}`) === undefined
     ? 'there is no such Service'
     : 'the Service has no such port';
@@ -117,8 +119,7 @@ function reasonOf(
 
 function opaqueBackend(
   { namespace, service, port }: RouteDocumentBackend,
-  index: RoutingIndex,
-  lookUp: LookUpService,
+  { index, service: lookUp }: RoutingView,
 ): string | undefined {
   const key = `${namespace}/${service}`;
   const found = lookUp(key)?.ports.find(each => each.port === port);

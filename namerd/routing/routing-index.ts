@@ -1,10 +1,10 @@
 /**
- * All routes and traffic policies by the service that they are about. An immutable snapshot: a change of documents is
+ * All routes and traffic policies by the service that they are about, and grants by the namespace that gives them. An immutable snapshot: a change of documents is
  * a new index, in which everything that is not concerned is the same list of the same objects.
  */
 
 import type { ServicePort } from '../registry/index.ts';
-import type { RouteDocument, RouteParent, TrafficDocument } from '../resources/index.ts';
+import type { GrantDocument, RouteDocument, RouteParent, TrafficDocument } from '../resources/index.ts';
 
 /** A document under its name. */
 export interface Placed<T> {
@@ -14,6 +14,7 @@ export interface Placed<T> {
 
 export type PlacedRoute = Placed<RouteDocument>;
 export type PlacedTraffic = Placed<TrafficDocument>;
+export type PlacedGrant = Placed<GrantDocument>;
 
 /** What is said about one service. */
 export interface ServiceDocuments {
@@ -77,14 +78,34 @@ export class TrafficIndex {
   }
 }
 
-/** Both of a moment. */
+/** All grants by the namespace whose services they open. */
+export class GrantIndex {
+  readonly #byNamespace = new Map<string, PlacedGrant[]>();
+
+  /** @param grants sorted by `<namespace>/<name>` */
+  constructor(grants: Iterable<PlacedGrant>) {
+    for (const grant of grants) listed(this.#byNamespace, grant.metadata.namespace).push(grant);
+  }
+
+  in(namespace: string): readonly PlacedGrant[] {
+    return this.#byNamespace.get(namespace) ?? [];
+  }
+
+  get namespaces(): Iterable<string> {
+    return this.#byNamespace.keys();
+  }
+}
+
+/** All of a moment. */
 export class RoutingIndex {
   readonly routes: RouteIndex;
   readonly traffic: TrafficIndex;
+  readonly grants: GrantIndex;
 
-  constructor(routes: RouteIndex, traffic: TrafficIndex) {
+  constructor(routes: RouteIndex, traffic: TrafficIndex, grants: GrantIndex) {
     this.routes = routes;
     this.traffic = traffic;
+    this.grants = grants;
   }
 
   /** @param service `<namespace>/<name>` */
@@ -94,6 +115,10 @@ export class RoutingIndex {
 
   policiesIn(namespace: string): readonly PlacedTraffic[] {
     return this.traffic.in(namespace);
+  }
+
+  grantsIn(namespace: string): readonly PlacedGrant[] {
+    return this.grants.in(namespace);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Routes and traffic policies as they are asked for: by a service's port, by a namespace. A change of a document
  * wakes only those who watch a service or namespace that it is about; a change of a Service, those whose routes
- * name it.
+ * name it; a change of a grant, those whose routes refer into its namespace.
  */
 
 import { LRUCache } from 'lru-cache';
@@ -12,6 +12,8 @@ import type { Registry, Service } from '../registry/index.ts';
 import { KeyedCells } from '../registry/indexes/keyed-cells.ts';
 import { sameDocument } from '../registry/sources/merge.ts';
 import {
+  GrantIndex,
+  type PlacedGrant,
   type PlacedRoute,
   type PlacedTraffic,
   RouteIndex,
@@ -30,6 +32,7 @@ export interface RoutingOptions {
   /** HTTPRoutes and GRPCRoutes. */
   routes: readonly Stored<PlacedRoute>[];
   policies: Stored<PlacedTraffic>;
+  grants: Stored<PlacedGrant>;
   registry: Pick<Registry, 'watchService' | 'watchServices'>;
 }
 
@@ -47,17 +50,19 @@ export class Routing {
   readonly #disposes: Dispose[] = [];
   readonly #serviceCells = new KeyedCells(key => this.#index.of(key), sameDocuments);
   readonly #namespaceCells = new KeyedCells(namespace => this.#index.policiesIn(namespace), sameItems);
+  readonly #grantCells = new KeyedCells(namespace => this.#index.grantsIn(namespace), sameItems);
   readonly #namespaces = new LRUCache<string, NamespaceHttp>({ max: MAX_NAMESPACES });
   #index: RoutingIndex;
 
   constructor(options: RoutingOptions) {
     this.#options = options;
-    this.#index = new RoutingIndex(this.#routes(), this.#traffic());
+    this.#index = new RoutingIndex(this.#routes(), this.#traffic(), this.#grants());
     let started = false;
     const watch = (documents: Watchable<unknown>, takeIn: () => void) =>
       this.#disposes.push(documents.observe(() => started && takeIn()));
     for (const documents of options.routes) watch(documents, () => this.#takeInRoutes());
     watch(options.policies, () => this.#takeInTraffic());
+    watch(options.grants, () => this.#takeInGrants());
     started = true;
   }
 
@@ -75,9 +80,10 @@ export class Routing {
       const found = service?.ports.find(each => each.port === port);
       if (service === undefined || found === undefined) return undefined;
       const documents = use('documents', () => this.#serviceCells.watch(key));
-      return serviceHttp(service, found, documents, other =>
-        other === key ? service : use(`backend ${other}`, () => this.#service(other)),
-      );
+      return serviceHttp(service, found, documents, {
+        service: other => (other === key ? service : use(`backend ${other}`, () => this.#service(other))),
+        grants: namespace => use(`grants ${namespace}`, () => this.#grantCells.watch(namespace)),
+      });
     }, sameDocument);
   }
 
@@ -126,16 +132,22 @@ export class Routing {
 
   #takeInRoutes(): void {
     const before = this.#index.routes;
-    this.#index = new RoutingIndex(this.#routes(), this.#index.traffic);
+    this.#index = new RoutingIndex(this.#routes(), this.#index.traffic, this.#index.grants);
     this.#serviceCells.refresh(new Set([...before.services, ...this.#index.routes.services]));
   }
 
   #takeInTraffic(): void {
     const before = this.#index.traffic;
-    this.#index = new RoutingIndex(this.#index.routes, this.#traffic());
+    this.#index = new RoutingIndex(this.#index.routes, this.#traffic(), this.#index.grants);
     const { traffic } = this.#index;
     this.#serviceCells.refresh(new Set([...before.services, ...traffic.services]));
     this.#namespaceCells.refresh(new Set([...before.namespaces, ...traffic.namespaces]));
+  }
+
+  #takeInGrants(): void {
+    const { routes, traffic, grants: before } = this.#index;
+    this.#index = new RoutingIndex(routes, traffic, this.#grants());
+    this.#grantCells.refresh(new Set([...before.namespaces, ...this.#index.grants.namespaces]));
   }
 
   #routes(): RouteIndex {
@@ -144,6 +156,10 @@ export class Routing {
 
   #traffic(): TrafficIndex {
     return new TrafficIndex(values(this.#options.policies));
+  }
+
+  #grants(): GrantIndex {
+    return new GrantIndex(values(this.#options.grants));
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import { asksForHttp, type Service, type ServicePort } from '../registry/index.ts';
 import { sameDocument } from '../registry/sources/merge.ts';
 import { portProtocol } from './protocol-table.ts';
-import { type LookUpService, routeTable } from './route-table.ts';
+import { routeTable, type Surroundings } from './route-table.ts';
 import {
   isParentPort,
   type PlacedRoute,
@@ -27,7 +27,7 @@ export function serviceHttp(
   service: Service,
   port: ServicePort,
   { routes, policies }: ServiceDocuments,
-  lookUp: LookUpService,
+  around: Surroundings,
 ): ServiceHttp | undefined {
   const policy = policyFor(policies, port);
   const attached = routesFor(routes, service, port);
@@ -38,10 +38,10 @@ export function serviceHttp(
   const own = byNamespace.get(service.namespace);
   const consumers: Record<string, RouteTable> = {};
   for (const [namespace, theirs] of byNamespace)
-    if (namespace !== service.namespace) consumers[namespace] = routeTable(theirs, service, lookUp);
+    if (namespace !== service.namespace) consumers[namespace] = routeTable(theirs, service, around);
   return {
     protocol,
-    ...(own === undefined ? {} : { routes: routeTable(own, service, lookUp) }),
+    ...(own === undefined ? {} : { routes: routeTable(own, service, around) }),
     consumers,
     settings: policy?.value.service ?? DEFAULT_SERVICE_SETTINGS,
   };

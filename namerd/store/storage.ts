@@ -6,6 +6,7 @@ import { Scope } from '#base/lifecycle.ts';
 import { Cell, type Watchable } from '#base/watch.ts';
 import {
   type DtabResource,
+  type GrantResource,
   type GrpcRouteResource,
   type HttpRouteResource,
   KIND_FACTS,
@@ -32,6 +33,7 @@ export interface Storage {
   readonly traffic: DocumentStore<TrafficResource>;
   readonly httpRoutes: DocumentStore<HttpRouteResource>;
   readonly grpcRoutes: DocumentStore<GrpcRouteResource>;
+  readonly grants: DocumentStore<GrantResource>;
   readonly services: DocumentStore<ServiceResource>;
   readonly workloads: DocumentStore<WorkloadResource>;
   /** Stored documents that cannot be used as they are. */
@@ -47,6 +49,7 @@ export function storeOf(storage: Storage, kind: Kind): DocumentStore<Resource> {
     TrafficPolicy: storage.traffic,
     HTTPRoute: storage.httpRoutes,
     GRPCRoute: storage.grpcRoutes,
+    ReferenceGrant: storage.grants,
     Service: storage.services,
     Workload: storage.workloads,
   };
@@ -63,6 +66,7 @@ export function memoryStorage(dtabs: Iterable<DtabResource> = []): Storage {
     traffic: new MemoryStore(),
     httpRoutes: new MemoryStore(),
     grpcRoutes: new MemoryStore(),
+    grants: new MemoryStore(),
     services: new MemoryStore(),
     workloads: new MemoryStore(),
     problems: new Cell<readonly ObjectStatus[]>([]),
@@ -83,9 +87,10 @@ export async function fileStorage({ dir, clock }: { dir: string; clock?: Clock }
     const traffic = await open('TrafficPolicy');
     const httpRoutes = await open('HTTPRoute');
     const grpcRoutes = await open('GRPCRoute');
+    const grants = await open('ReferenceGrant');
     const services = await open('Service');
     const workloads = await open('Workload');
-    const stores = { dtabs, policies, traffic, httpRoutes, grpcRoutes, services, workloads };
+    const stores = { dtabs, policies, traffic, httpRoutes, grpcRoutes, grants, services, workloads };
     return {
       kind: 'io.nodemesh.file',
       ...stores,

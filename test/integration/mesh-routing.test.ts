@@ -14,7 +14,7 @@ import { createCsr, generateKey } from '#trust';
 import { startNamerd } from '../../namerd/app.ts';
 import { readConfig } from '../../namerd/config.ts';
 import { KIND_FACTS, plainResource, readResources } from '../../namerd/resources/index.ts';
-import { routeYaml, serviceYaml, trafficYaml, workloadYaml } from '../lib/naming/routing-world.ts';
+import { grantYaml, routeYaml, serviceYaml, trafficYaml, workloadYaml } from '../lib/naming/routing-world.ts';
 
 const TOKEN = 'a token that is long enough';
 
@@ -66,7 +66,9 @@ interfaces:
     return said;
   };
   const get = async (path: string) => (await fetch(`${control}/${path}`)).text();
-  return { client, apply, get };
+  const remove = async (path: string) =>
+    assert.equal((await fetch(`${control}/resources/${path}`, { method: 'DELETE' })).status, 204);
+  return { client, apply, get, remove };
 }
 
 function watched<T>() {
@@ -114,6 +116,24 @@ test('routes, settings and conditions reach the node, with their changes, and ar
   await node.seen(({ workloads }) => workloads[0]?.http?.concurrentRequests === 5);
   // The explanation follows the backend's name.
   assert.match(await get('delegate/default?path=/svc/calc/v2/http-v2'), /registry\/calc\/v2\/http-v2/);
+});
+
+test('a grant opens a service to routes of another namespace while it is there', async t => {
+  const { client, apply, get, remove } = await start(t);
+  await apply(SERVICE + serviceYaml('shared/v2', '{name: http-v2, port: 80}'));
+  const address = watched<AddressState>();
+  client.watch('address', '10.96.0.1:80', address.on);
+  const rule = '{backendRefs: [{name: v2, namespace: shared, port: 80}]}';
+  assert.match((await apply(routeYaml('calc/r', 'name: division', rule))).join(), /RefNotPermitted/);
+  await address.seen(state => backendOf(state)?.invalid === 'RefNotPermitted');
+  assert.match(await get('resources/httproutes/calc/r'), /RefNotPermitted/);
+  assert.deepEqual(await apply(grantYaml('shared/calc', '{kind: HTTPRoute, namespace: calc}')), []);
+  const granted = await address.seen(state => backendOf(state)?.invalid === undefined);
+  assert.equal(backendOf(granted as AddressState)?.name, '/svc/shared/v2/http-v2');
+  assert.equal(await get('status'), '[]\n');
+  await remove('referencegrants/shared/calc');
+  await address.seen(state => backendOf(state)?.invalid === 'RefNotPermitted');
+  assert.match(await get('status'), /RefNotPermitted/);
 });
 
 test("a request's dtab is followed by name, and refused where it leaves the mesh", async t => {

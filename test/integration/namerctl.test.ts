@@ -262,6 +262,28 @@ test('routes and traffic policies are applied, listed and deleted like all other
   assert.match(warned.err, /^warning: HTTPRoute calc\/division: spec\.hostnames: /);
 });
 
+test('a grant is applied under both versions of the Gateway API, and is the same document', async t => {
+  const { ctl } = await start(t);
+  const grant = `
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: from-web, namespace: calc}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: web}]
+  to: [{group: "", kind: Service, name: division}]
+`;
+  const [first, second] = [grant, grant.replace('v1beta1', 'v1')];
+  assert.equal((await ctl('apply -f -', first)).out, 'ReferenceGrant calc/from-web created\n');
+  assert.equal((await ctl('apply -f -', second)).out, 'ReferenceGrant calc/from-web unchanged\n');
+  const typo = await ctl('apply -f -', grant.replace('name: division', 'name: divisoin'));
+  assert.equal(typo.err, 'warning: there is no Service calc/divisoin\n');
+  assert.match(
+    (await ctl('get refgrant from-web -n calc')).out,
+    /^apiVersion: gateway\.networking\.k8s\.io\/v1\n/,
+  );
+  assert.equal((await ctl('delete -f -', grant)).out, 'referencegrants/calc/from-web deleted\n');
+});
+
 test('one bad document among several changes nothing', async t => {
   const { ctl } = await start(t);
   const { code, err } = await ctl('apply -f -', `${DTAB}---${POLICY.replace('DENY', 'NO')}`);

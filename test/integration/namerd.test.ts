@@ -197,6 +197,7 @@ test('the admin interface', async t => {
     TrafficPolicy: {},
     HTTPRoute: {},
     GRPCRoute: {},
+    ReferenceGrant: {},
     Service: {},
     Workload: {},
   });

@@ -28,6 +28,7 @@ export async function routingWorld(t: TestContext, text = ''): Promise<RoutingWo
   const routing = new Routing({
     routes: [storage.httpRoutes.documents, storage.grpcRoutes.documents],
     policies: storage.traffic.documents,
+    grants: storage.grants.documents,
     registry,
   });
   t.after(() => routing.close());
@@ -65,6 +66,19 @@ metadata: {name: ${name}, namespace: ${namespace}}
 spec:
   parentRefs: [{group: '', kind: Service, ${parent}}]
   rules: [${rules}]
+`;
+}
+
+/** @param from as flow YAML, without brackets and groups. @param to as flow YAML, without brackets */
+export function grantYaml(key: string, from: string, to = "{group: '', kind: Service}"): string {
+  const { namespace, name } = split(key);
+  return `---
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: {name: ${name}, namespace: ${namespace}}
+spec:
+  from: [${from.replaceAll('{', '{group: gateway.networking.k8s.io, ')}]
+  to: [${to}]
 `;
 }
 

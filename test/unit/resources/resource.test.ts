@@ -123,7 +123,7 @@ test('every kind has its own apiVersion', () => {
   assert.match(of(gateway, 'TrafficPolicy'), /is not one of nodemesh\.io\/v1alpha1\n/);
   assert.match(
     of('v1', 'Pod'),
-    /is not one of nodemesh\.io\/v1alpha1, gateway\.networking\.k8s\.io\/v1\n.*kind: 'Pod'/,
+    /is not one of nodemesh\.io\/v1alpha1, gateway\.networking\.k8s\.io\/v1, gateway\.networking\.k8s\.io\/v1beta1\n.*kind: 'Pod'/,
   );
 });
 
@@ -145,6 +145,8 @@ test('kinds are known by their plural, singular and short names', () => {
     ['httproutes', 'HTTPRoute'],
     ['HTTPRoute', 'HTTPRoute'],
     ['grpcroute', 'GRPCRoute'],
+    ['referencegrants', 'ReferenceGrant'],
+    ['refgrant', 'ReferenceGrant'],
     ['tp', 'TrafficPolicy'],
     ['trafficpolicies', 'TrafficPolicy'],
     ['policies', 'AuthorizationPolicy'],

@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { suite, test } from 'node:test';
 import type { ClientSettings, ServiceHttp } from '#api';
 import {
+  grantYaml,
   routeYaml,
   routingWorld,
   serviceYaml,
@@ -54,6 +55,27 @@ suite('watchers of a service', () => {
       '/svc/n/late/http good',
       '/svc/n/late/90 BackendNotFound',
     ]);
+  });
+
+  test('are told when a grant for its backends appears, changes and goes, and of no other grant', async t => {
+    const { routing, apply, storage } = await routingWorld(
+      t,
+      serviceYaml('n/a', '{name: http, port: 80}') +
+        serviceYaml('m/b', '{port: 80}') +
+        routeYaml('n/r', 'name: a', '{backendRefs: [{name: b, namespace: m, port: 80}]}'),
+    );
+    const seen: string[] = [];
+    const show = (http: ServiceHttp | undefined) =>
+      http?.routes?.actions[0]?.backends.map(({ invalid = 'good' }) => invalid).join() ?? '';
+    t.after(routing.http('n/a', 80).observe(http => seen.push(show(http))));
+    const from = (namespace: string) => `{kind: HTTPRoute, namespace: ${namespace}}`;
+    await apply(grantYaml('other/g', from('n')));
+    await apply(grantYaml('m/g', from('x')));
+    await apply(grantYaml('m/g', from('n')));
+    await apply(grantYaml('m/h', from('n')));
+    await storage.grants.delete('m/g');
+    await storage.grants.delete('m/h');
+    assert.deepEqual(seen, ['RefNotPermitted', 'good', 'RefNotPermitted']);
   });
 
   test('learn how to use its replicas, where a policy differs from the defaults', async t => {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
 import { DEFAULT_SERVICE_SETTINGS } from '#api';
-import { routeYaml, routingWorld, serviceYaml, trafficYaml } from '../../lib/naming/routing-world.ts';
+import {
+  grantYaml,
+  routeYaml,
+  routingWorld,
+  serviceYaml,
+  trafficYaml,
+} from '../../lib/naming/routing-world.ts';
 
 const PORTS = '{name: http, port: 80}, {name: db, port: 5432, appProtocol: postgresql}, {port: 9000}';
 
@@ -156,5 +162,53 @@ suite('routes', () => {
       { weight: 1, name: '/svc/m/b/80', filters: [], invalid: 'RefNotPermitted' },
       { weight: 1, name: '/svc/n/a/http', filters: [] },
     ]);
+  });
+});
+
+suite('a backend of another namespace', () => {
+  const SERVICES =
+    serviceYaml('n/a', PORTS) + serviceYaml('m/b', '{port: 80}') + serviceYaml('m/c', '{port: 80}');
+  const RULE = '{backendRefs: [{name: b, namespace: m, port: 80}, {name: c, namespace: m, port: 80}]}';
+  /** Which of m/b and m/c get their share. */
+  const granted = async (t: TestContext, grants: string, kind = 'HTTPRoute') => {
+    const { http } = await world(t, SERVICES + routeYaml('n/r', 'name: a, port: 80', RULE, kind) + grants);
+    const backends = http('n/a', 80)?.routes?.actions[0]?.backends ?? [];
+    return backends.flatMap(({ name, invalid }) => (invalid === undefined ? name : []));
+  };
+  const FROM_N = '{kind: HTTPRoute, namespace: n}';
+  const service = (name: string) => `{group: '', kind: Service, name: ${name}}`;
+  const BOTH = ['/svc/m/b/80', '/svc/m/c/80'];
+
+  test('gets its share where its own namespace grants it', async t => {
+    assert.deepEqual(await granted(t, grantYaml('m/g', FROM_N)), BOTH);
+    assert.deepEqual(await granted(t, grantYaml('m/g', FROM_N, service('b'))), ['/svc/m/b/80']);
+    const grpc = '{kind: GRPCRoute, namespace: n}';
+    assert.deepEqual(await granted(t, grantYaml('m/g', grpc), 'GRPCRoute'), BOTH);
+  });
+
+  test('any entry of any grant will do', async t => {
+    const from = `{kind: HTTPRoute, namespace: other}, {kind: Gateway, namespace: x}, ${FROM_N}`;
+    assert.deepEqual(await granted(t, grantYaml('m/g', from, `${service('x')}, ${service('c')}`)), [
+      '/svc/m/c/80',
+    ]);
+    const two = grantYaml('m/g', FROM_N, service('b')) + grantYaml('m/h', FROM_N, service('c'));
+    assert.deepEqual(await granted(t, two), BOTH);
+  });
+
+  test('gets nothing by a grant of another namespace, for another one, for another kind, or of two halves', async t => {
+    const halves =
+      grantYaml('m/g', FROM_N, service('x')) + grantYaml('m/h', '{kind: HTTPRoute, namespace: x}');
+    for (const grants of [
+      grantYaml('n/g', FROM_N),
+      grantYaml('m/g', '{kind: HTTPRoute, namespace: other}'),
+      grantYaml('m/g', '{kind: GRPCRoute, namespace: n}'),
+      grantYaml('m/g', '{kind: Gateway, namespace: n}'),
+      grantYaml('m/g', FROM_N, "{group: '', kind: Secret}"),
+      grantYaml('m/g', FROM_N, '{group: apps, kind: Service}'),
+      halves,
+    ])
+      assert.deepEqual(await granted(t, grants), [], grants);
+    const wrongGroup = grantYaml('m/g', FROM_N).replace('{group: gateway.networking.k8s.io,', "{group: '',");
+    assert.deepEqual(await granted(t, wrongGroup), []);
   });
 });

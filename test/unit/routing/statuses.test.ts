@@ -5,6 +5,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { ObjectStatuses } from '../../../namerd/policies/index.ts';
 import { readResources } from '../../../namerd/resources/index.ts';
 import {
+  grantYaml,
   routeYaml,
   routingWorld,
   serviceYaml,
@@ -22,7 +23,7 @@ async function world(t: TestContext, text: string) {
     statuses
       .all()
       .map(({ kind, key, state, messages }) => `${kind} ${key} ${state}: ${messages.join(' | ')}`);
-  return { all, apply, statuses };
+  return { all, apply, statuses, storage };
 }
 
 suite('routes', () => {
@@ -70,7 +71,7 @@ suite('routes', () => {
     assert.deepEqual(only?.split(' | '), [
       'HTTPRoute n/r warning: rule x: backend n/gone port 80: BackendNotFound: there is no such Service; its share is answered with 500',
       'rule x: backend n/a port 1: BackendNotFound: the Service has no such port; its share is answered with 500',
-      'rule x: backend m/b port 80: RefNotPermitted: a backend is of the namespace of the route, or the parent itself (there is no ReferenceGrant here); its share is answered with 500',
+      'rule x: backend m/b port 80: RefNotPermitted: no ReferenceGrant in the namespace m lets HTTPRoutes of n refer to it; its share is answered with 500',
       'rule x: backend n/a port 5432: it does not speak HTTP by what is declared',
     ]);
   });
@@ -104,6 +105,49 @@ suite('routes', () => {
         routeYaml('n/r', 'name: a', '{backendRefs: [{name: a, port: 80, weight: 0}]}'),
     );
     assert.match(all().join(), /HTTPRoute n\/r warning: .*all weights are 0/);
+  });
+});
+
+suite('grants', () => {
+  const FOREIGN = '{name: x, backendRefs: [{name: b, namespace: m, port: 80}]}';
+  const FROM_N = '{kind: HTTPRoute, namespace: n}';
+
+  test('settle what routes of other namespaces refer to, and their removal takes it back', async t => {
+    const { all, apply, storage } = await world(
+      t,
+      serviceYaml('n/a', PORTS) + serviceYaml('m/b', '{port: 80}') + routeYaml('n/r', 'name: a', FOREIGN),
+    );
+    const refused = [
+      'HTTPRoute n/r warning: rule x: backend m/b port 80: RefNotPermitted: no ReferenceGrant in the namespace m lets HTTPRoutes of n refer to it; its share is answered with 500',
+    ];
+    assert.deepEqual(all(), refused);
+    await apply(grantYaml('m/g', FROM_N));
+    assert.deepEqual(all(), []);
+    await storage.grants.delete('m/g');
+    assert.deepEqual(all(), refused);
+    await apply(grantYaml('m/g', FROM_N) + routeYaml('n/r', 'name: a', FOREIGN.replace('80', '81')));
+    assert.match(all().join(), /BackendNotFound: the Service has no such port/);
+  });
+
+  test('for what is not there or not ours are pointed out, and foreseen', async t => {
+    const { all, statuses } = await world(
+      t,
+      serviceYaml('m/b', '{port: 80}') +
+        grantYaml('m/all', FROM_N) +
+        grantYaml('m/g', FROM_N, "{group: '', kind: Service, name: b}, {group: '', kind: Service, name: c}"),
+    );
+    assert.deepEqual(all(), ['ReferenceGrant m/g warning: there is no Service m/c']);
+    const { resources } = readResources(
+      grantYaml('m/h', '{kind: Gateway, namespace: n}', "{group: '', kind: Secret}"),
+      'test.yaml',
+    );
+    assert.deepEqual(
+      resources.flatMap(each => statuses.foresee(each)).flatMap(({ messages }) => messages),
+      [
+        'spec.from[0]: gateway.networking.k8s.io/Gateway has no effect here: references come from HTTPRoute and GRPCRoute (group gateway.networking.k8s.io)',
+        "spec.to[0]: Secret has no effect here: references lead to Services (group: '')",
+      ],
+    );
   });
 });
 
