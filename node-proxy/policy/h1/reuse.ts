@@ -1,22 +1,18 @@
 /** Connections that were used before: who may use one again, and which are fit to wait. */
 
 import { Http1Error, type RequestHead, type ResponseParser, UNTIL_CLOSE } from '../../http1/index.ts';
-import { isIdempotent as mayRepeat } from '../exchange/idempotent.ts';
+import { isIdempotent } from '../exchange/idempotent.ts';
 import type { H1Upstream, IdlePool } from './upstream-connection.ts';
 
 /** Others use a waiting connection only if it was used a moment ago: servers close them after some seconds. */
 const FRESH_MS = 1_000;
 
-/** A connection that was used before may carry it: if that was just being closed, it is repeated. */
-export function isIdempotent({ method }: RequestHead): boolean {
-  return mayRepeat(method);
-}
-
-export function takeIdle({ idle }: IdlePool, nowMs: number, head: RequestHead): H1Upstream | undefined {
+/** Who uses a connection again that was just being closed has to be repeated. */
+export function takeIdle({ idle }: IdlePool, nowMs: number, { method }: RequestHead): H1Upstream | undefined {
   let last = idle[idle.length - 1];
   // Takes itself away.
   for (; last?.wire.retired === true; last = idle[idle.length - 1]) last.destroy();
-  if (last === undefined || (nowMs - last.idleSinceMs > FRESH_MS && !isIdempotent(head))) return undefined;
+  if (last === undefined || (nowMs - last.idleSinceMs > FRESH_MS && !isIdempotent(method))) return undefined;
   idle.pop();
   return last;
 }
@@ -42,5 +38,5 @@ export function isWhole(parser: ResponseParser, chunk: Buffer, at: number): bool
  * @param bodyBytes of the request, which would be sent again.
  */
 export function mayHaveCrossed(connection: H1Upstream, head: RequestHead, bodyBytes: number): boolean {
-  return connection.waited && !connection.parser.started && bodyBytes === 0 && isIdempotent(head);
+  return connection.waited && !connection.parser.started && bodyBytes === 0 && isIdempotent(head.method);
 }
