@@ -3,10 +3,11 @@
 import type { Clock, Timer } from '#base/clock.ts';
 import { type HttpServer, LINE_WAIT_MS, type Patience } from './door/opening.ts';
 import { Deadlines } from './exchange/deadlines.ts';
+import type { Host } from './exchange/host.ts';
 import type { Plan } from './exchange/plan.ts';
 import type { RequestTable } from './flow.ts';
-import { H1Server, type ServerHost } from './h1/server-connection.ts';
-import { type ServerHost as H2Host, H2Server } from './h2/server-connection.ts';
+import { H1Server } from './h1/server-connection.ts';
+import { H2Server } from './h2/server-connection.ts';
 import type { HttpLimits } from './limits.ts';
 import type { Wire } from './wire/wire.ts';
 
@@ -27,14 +28,14 @@ export interface Served {
   nonsense(reason: string): void;
 }
 
-export class Worker implements ServerHost, H2Host {
+export class Worker implements Host {
   readonly requests: RequestTable;
   readonly deadlines: Deadlines;
   readonly limits: HttpLimits;
   readonly #clock: Clock;
   readonly #draining: () => boolean;
   readonly #servers = new Set<HttpServer>();
-  readonly #after = (ms: number, act: () => void): Timer => this.#clock.after(ms, act);
+  readonly after = (ms: number, act: () => void): Timer => this.#clock.after(ms, act);
 
   constructor({ clock, limits, requests, draining }: WorkerParts) {
     this.#clock = clock;
@@ -52,35 +53,15 @@ export class Worker implements ServerHost, H2Host {
     return this.#draining();
   }
 
-  get headMs(): number {
-    return this.limits.headMs;
-  }
-
-  get clientIdleMs(): number {
-    return this.limits.clientIdleMs;
-  }
-
-  get lingerMs(): number {
-    return this.limits.lingerMs;
-  }
-
-  get waitingBytes(): number {
-    return this.limits.waitingBytes;
-  }
-
   now(): number {
     return this.#clock.monotonic();
-  }
-
-  after(ms: number, act: () => void): Timer {
-    return this.#clock.after(ms, act);
   }
 
   /** @param declared a client of HTTP speaks first; any other may wait for its server. */
   patience(declared: boolean): Patience {
     const { clientIdleMs, headMs } = this.limits;
     return {
-      after: this.#after,
+      after: this.after,
       silentMs: declared ? clientIdleMs : 0,
       lineMs: declared ? headMs : LINE_WAIT_MS,
     };

@@ -1,6 +1,5 @@
-/** Whom an exchange of HTTP/1.1 belongs to, and what it needs of its worker. */
+/** Whom an exchange of HTTP/1.1 belongs to. */
 
-import type { Deadlines } from '../exchange/deadlines.ts';
 import type { Redirect } from '../exchange/plan.ts';
 import type { HttpRefusal } from '../reply/index.ts';
 import type { Brake } from '../wire/brake.ts';
@@ -24,11 +23,4 @@ export interface ExchangeOwner {
   tunnelEnded(): void;
   /** Nothing sensible can be said any more. */
   cut(): void;
-}
-
-export interface ExchangeHost {
-  deadlines: Deadlines;
-  now(): number;
-  after(ms: number, act: () => void): { cancel(): void };
-  waitingBytes: number;
 }

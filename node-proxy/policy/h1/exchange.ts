@@ -18,11 +18,12 @@ import {
   type RequestHead,
   type ResponseHead,
 } from '../../http1/index.ts';
+import type { Host } from '../exchange/host.ts';
 import type { Outcome, Plan, Redirect, Upstream, Verdict } from '../exchange/plan.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
 import { owned } from '../wire/wire.ts';
-import type { ExchangeHost, ExchangeOwner } from './exchange-owner.ts';
+import type { ExchangeOwner } from './exchange-owner.ts';
 import { HostEdit } from './host-edit.ts';
 import { RequestBody } from './request-body.ts';
 import { type CopyOwner, ResponseCopy } from './response-copy.ts';
@@ -37,7 +38,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   requestHead!: RequestHead;
   readonly #owner: ExchangeOwner;
   readonly #plan: Plan;
-  readonly #host: ExchangeHost;
+  readonly #host: Host;
   readonly #outcome: Outcome = { status: 0, grpcStatus: -1, requestBytes: 0, responseBytes: 0, reason: '' };
   readonly #request: RequestBody;
   readonly #response: ResponseCopy;
@@ -51,11 +52,11 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   /** The next attempt must not be sent on a connection that has waited. */
   #anew = false;
 
-  constructor(owner: ExchangeOwner, plan: Plan, host: ExchangeHost) {
+  constructor(owner: ExchangeOwner, plan: Plan, host: Host) {
     this.#owner = owner;
     this.#plan = plan;
     this.#host = host;
-    this.#request = new RequestBody(owner.wire, owner.brake, host.waitingBytes, () => plan.tooLarge());
+    this.#request = new RequestBody(owner.wire, owner.brake, host.limits.waitingBytes, () => plan.tooLarge());
     this.#response = new ResponseCopy(owner.wire, this);
     this.#times = new Times(host, reason => this.#late(reason));
   }
@@ -329,8 +330,6 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   switched(connection: H1Upstream, chunk: Buffer, at: number): void {
     const { head } = connection.parser;
-    if (this.requestHead.upgrade === '')
-      throw new Http1Error('response', 'unexpected_upgrade', 'nobody asked for it');
     this.#plan.responded(101, -1, false, this.#times.lastMs);
     this.#outcome.status = 101;
     this.#times.over();

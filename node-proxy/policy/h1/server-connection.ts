@@ -11,21 +11,14 @@ import {
   simpleResponse,
   withoutBody,
 } from '../../http1/index.ts';
+import type { Host } from '../exchange/host.ts';
 import type { Plan, Redirect } from '../exchange/plan.ts';
 import { HttpRefusal, replyTo } from '../reply/index.ts';
 import type { CarriedRequest } from '../view.ts';
 import { Brake, TURN } from '../wire/brake.ts';
 import type { Wire, WireEvents } from '../wire/wire.ts';
 import { H1Exchange } from './exchange.ts';
-import type { ExchangeHost, ExchangeOwner } from './exchange-owner.ts';
-
-export interface ServerHost extends ExchangeHost {
-  headMs: number;
-  clientIdleMs: number;
-  lingerMs: number;
-  /** The proxy is shutting down: each response ends its connection. */
-  readonly draining: boolean;
-}
+import type { ExchangeOwner } from './exchange-owner.ts';
 
 export interface ServerEvents {
   /** The host of requests that name none, which HTTP/1.0 allows (RFC 9110 §7.1). */
@@ -44,7 +37,7 @@ type State = 'open' | 'tunnel' | 'closing' | 'closed';
 export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   readonly wire: Wire;
   readonly brake: Brake;
-  readonly #host: ServerHost;
+  readonly #host: Host;
   readonly #events: ServerEvents;
   readonly #parser = new RequestParser();
   readonly #head: RequestHead;
@@ -66,7 +59,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   #idleSinceMs: number;
   #headSinceMs = 0;
 
-  constructor(wire: Wire, plan: Plan, host: ServerHost, events: ServerEvents) {
+  constructor(wire: Wire, plan: Plan, host: Host, events: ServerEvents) {
     this.wire = wire;
     this.brake = new Brake(wire);
     this.#host = host;
@@ -126,7 +119,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   check(nowMs: number): void {
     if (this.#exchange.state !== 'idle') return this.#checkExchange(nowMs);
     if (this.#state === 'closing') return this.#checkClosing(nowMs);
-    const { headMs, clientIdleMs } = this.#host;
+    const { headMs, clientIdleMs } = this.#host.limits;
     if (!this.#parser.started || this.#pipelined !== undefined) this.#headSinceMs = 0;
     else if (this.#headSinceMs === 0) this.#headSinceMs = nowMs;
     else if (nowMs - this.#headSinceMs > headMs)
@@ -286,7 +279,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
 
   /** Closing and half-closing look alike: who asks and half-closes is answered, if that does not take long. */
   #checkExchange(nowMs: number): void {
-    const { lingerMs, clientIdleMs } = this.#host;
+    const { lingerMs, clientIdleMs } = this.#host.limits;
     const waits = this.#clientEnded && this.#state === 'open' && !this.#exchange.answering;
     if (!waits && !this.#clientGone) return this.#exchange.checkIdle(nowMs);
     if (this.#endedMs === 0) this.#endedMs = nowMs;
@@ -295,7 +288,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   }
 
   #checkClosing(nowMs: number): void {
-    const { clientIdleMs, lingerMs } = this.#host;
+    const { clientIdleMs, lingerMs } = this.#host.limits;
     if (!this.#flushed && this.wire.flushed) {
       this.#flushed = true;
       this.#idleSinceMs = nowMs;

@@ -1,18 +1,18 @@
 /** The times of one exchange: how long all of it may take, one attempt, and nothing happening at all. */
 
 import { Deadline } from '../exchange/deadlines.ts';
-import type { ExchangeHost } from './exchange-owner.ts';
+import type { Host } from '../exchange/host.ts';
 
 export type Lateness = 'timeout_total' | 'timeout_try' | 'timeout_idle';
 
 export class Times {
   /** When something moved last, monotonic milliseconds. */
   lastMs = 0;
-  readonly #host: ExchangeHost;
+  readonly #host: Host;
   readonly #total: Deadline;
   readonly #attempt: Deadline;
 
-  constructor(host: ExchangeHost, late: (reason: Lateness) => void) {
+  constructor(host: Host, late: (reason: Lateness) => void) {
     this.#host = host;
     this.#total = new Deadline(() => late('timeout_total'));
     this.#attempt = new Deadline(() => late('timeout_try'));

@@ -10,10 +10,10 @@
  */
 
 import { H2Code, type H2Stream, type Header, type ResetBy, type StreamEvents } from '../../http2/index.ts';
-import { Deadline, type Deadlines } from '../exchange/deadlines.ts';
+import { Deadline } from '../exchange/deadlines.ts';
+import type { Host } from '../exchange/host.ts';
 import { isIdempotent } from '../exchange/idempotent.ts';
 import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
-import type { HttpLimits } from '../limits.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { HeaderEdits } from '../view.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -27,17 +27,10 @@ import { H2Response, type ResponseOwner } from './response.ts';
 import { H2Upstream } from './upstream-connection.ts';
 import type { Waiter } from './upstream-pool.ts';
 
-export interface StreamHost {
-  readonly deadlines: Deadlines;
-  readonly limits: HttpLimits;
-  now(): number;
-  after(ms: number, act: () => void): { cancel(): void };
-}
-
 /** The client's connection. */
 export interface ExchangeOwner {
   readonly wire: Wire;
-  readonly host: StreamHost;
+  readonly host: Host;
   /** Once. */
   over(exchange: H2Exchange): void;
 }

@@ -16,18 +16,14 @@ import {
   type StreamEvents,
 } from '../../http2/index.ts';
 import type { HttpServer } from '../door/opening.ts';
+import type { Host } from '../exchange/host.ts';
 import type { Plan } from '../exchange/plan.ts';
 import type { Wire } from '../wire/wire.ts';
 import { RefusedRequest } from './answer.ts';
-import { type ExchangeOwner, H2Exchange, type StreamHost } from './exchange.ts';
+import { type ExchangeOwner, H2Exchange } from './exchange.ts';
 import { H2RequestHead, KnownHosts, refusalOfRequest } from './head/request-head.ts';
 import { settingsFor } from './settings.ts';
 import { WireTransport } from './transport.ts';
-
-export interface ServerHost extends StreamHost {
-  /** The proxy is shutting down: connections finish what they have. */
-  readonly draining: boolean;
-}
 
 export interface ServerEvents {
   /** What came was no request, or not HTTP/2: refused before there was a plan. */
@@ -40,7 +36,7 @@ type State = 'open' | 'leaving' | 'closing' | 'closed';
 
 export class H2Server implements HttpServer, ExchangeOwner {
   readonly wire: Wire;
-  readonly host: ServerHost;
+  readonly host: Host;
   readonly #plan: () => Plan;
   readonly #events: ServerEvents;
   readonly #connection: H2Connection;
@@ -54,7 +50,7 @@ export class H2Server implements HttpServer, ExchangeOwner {
   #unsentMs = 0;
 
   /** @param plan makes one for each request. */
-  constructor(wire: Wire, plan: () => Plan, host: ServerHost, events: ServerEvents) {
+  constructor(wire: Wire, plan: () => Plan, host: Host, events: ServerEvents) {
     this.wire = wire;
     this.host = host;
     this.#plan = plan;

@@ -1,9 +1,11 @@
 /** A client's connection of HTTP/1.1 whose wires, plan and upstream do what a test says, at the very moment it says. */
 
 import { Deadlines } from '../../../../../node-proxy/policy/exchange/deadlines.ts';
+import type { Host } from '../../../../../node-proxy/policy/exchange/host.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../../../../../node-proxy/policy/exchange/plan.ts';
 import { H1Server } from '../../../../../node-proxy/policy/h1/server-connection.ts';
 import { H1Upstream } from '../../../../../node-proxy/policy/h1/upstream-connection.ts';
+import { DEFAULT_HTTP_LIMITS } from '../../../../../node-proxy/policy/limits.ts';
 import type { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.ts';
 import type { Wire, WireEvents } from '../../../../../node-proxy/policy/wire/wire.ts';
 import { FakeClock } from '../../../../lib/fake-clock.ts';
@@ -145,15 +147,12 @@ export function scripted() {
   const plan = new ScriptedPlan(upstream);
   let closed = 0;
   const nonsense: string[] = [];
-  const host = {
+  const host: Host = {
     deadlines: new Deadlines(clock),
-    now: () => clock.monotonic(),
-    after: (ms: number, act: () => void) => clock.after(ms, act),
-    waitingBytes: 1_000,
-    headMs: 15_000,
-    clientIdleMs: 600_000,
-    lingerMs: 2_000,
+    limits: { ...DEFAULT_HTTP_LIMITS, waitingBytes: 1_000 },
     draining: false,
+    now: () => clock.monotonic(),
+    after: (ms, act) => clock.after(ms, act),
   };
   const server = new H1Server(client, plan, host, {
     destination: '10.96.0.1:80',
