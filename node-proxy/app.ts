@@ -28,7 +28,7 @@ import { ProxyEnds } from './pods/pod-error.ts';
 import { readRecords, writeRecords } from './pods/pod-records.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { ProbeSources } from './pods/probe-sources.ts';
-import { LastGood } from './resolve/last-good.ts';
+import { LastGood, servedHttp } from './resolve/last-good.ts';
 import { NodeBindings } from './resolve/node-bindings.ts';
 import { Workers } from './workers/pool/workers.ts';
 
@@ -280,6 +280,8 @@ async function assemble(
     capture,
     metrics,
   });
+  // Before pods' requests wait for us: a proxy that is replaced carries them until then.
+  if (saved !== undefined && servedHttp(saved)) workers.prepareForHttp();
   await workers.started();
   identity.start();
   const admin = createAdmin({

@@ -121,6 +121,14 @@ export class LastGood {
   }
 }
 
+/** Whether anything that was in use then is judged or routed by request. */
+export function servedHttp({ nodeState, addresses }: Snapshot): boolean {
+  return (
+    (nodeState?.workloads.some(({ http }) => http !== undefined) ?? false) ||
+    addresses.some(([, state]) => state.target === 'service' && state.http !== undefined)
+  );
+}
+
 function current(snapshot: Snapshot | SnapshotBeforeNames): Snapshot {
   if (snapshot.format === 2) return snapshot;
   const { bindings, ...rest } = snapshot;

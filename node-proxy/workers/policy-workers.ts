@@ -13,7 +13,11 @@ export function policyWorkerOf(
   { shared, isolated }: PolicyWorkers,
 ): string {
   if (isolated.includes(pod.namespace)) return `policy/${pod.namespace}`;
-  return `policy-${shared === 1 ? 0 : hash(pod.id) % shared}`;
+  return sharedPolicyWorker(shared === 1 ? 0 : hash(pod.id) % shared);
+}
+
+export function sharedPolicyWorker(index: number): string {
+  return `policy-${index}`;
 }
 
 /** FNV-1a, 32 bits. */

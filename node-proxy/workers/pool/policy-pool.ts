@@ -1,6 +1,6 @@
 /**
- * The policy workers: none until a tunnel worker needs one. Makes the ports that connections cross on, and makes
- * them anew when either side is replaced.
+ * The policy workers: none until one is needed, or is known to be needed soon. Makes the ports that connections cross
+ * on, and makes them anew when either side is replaced.
  */
 
 import { MessageChannel } from 'node:worker_threads';
@@ -27,14 +27,17 @@ export class PolicyPool {
     return [...this.#members.values()].map(({ worker }) => worker);
   }
 
+  /** Starts it, if it does not run yet: a thread takes longer to start than a request may take. */
+  prepare(name: string): void {
+    if (!this.#closing && !this.#members.has(name))
+      this.#members.set(name, { worker: this.#spawn(name), tunnels: new Set() });
+  }
+
   /** A tunnel worker has connections for it. */
   need(name: string, tunnel: WorkerThread): void {
-    if (this.#closing) return;
-    let member = this.#members.get(name);
-    if (member === undefined) {
-      member = { worker: this.#spawn(name), tunnels: new Set() };
-      this.#members.set(name, member);
-    }
+    this.prepare(name);
+    const member = this.#members.get(name);
+    if (member === undefined || this.#closing) return;
     member.tunnels.add(tunnel);
     if (member.worker.alive) link(member.worker, tunnel);
   }

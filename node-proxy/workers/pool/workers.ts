@@ -11,6 +11,7 @@ import type { RequestDelta } from '../../observe/requests/request-counters.ts';
 import type { BindingKind, BoundState } from '../../resolve/node-bindings.ts';
 import type { Credential } from '../../tunnel/index.ts';
 import type { PodFds, PodSpec, ToWorker, WorkerRole, WorkerStart } from '../messages.ts';
+import { policyWorkerOf, sharedPolicyWorker } from '../policy-workers.ts';
 import { HUNG_AFTER_MS } from '../pulse.ts';
 import { PolicyPool } from './policy-pool.ts';
 import { TunnelPool } from './tunnel-pool.ts';
@@ -58,14 +59,27 @@ export class Workers {
     this.#policies = new PolicyPool(name => this.#policyWorker(name));
   }
 
-  /** Resolves when every tunnel worker has started. @throws WorkerDied */
+  /**
+   * Resolves when every tunnel worker has started, and every policy worker that was prepared, unless it died: what
+   * goes wrong with HTTP keeps nobody's bytes waiting. @throws WorkerDied
+   */
   async started(): Promise<void> {
+    await Promise.allSettled(this.#policies.workers.map(({ started }) => started));
     await Promise.all(this.#tunnels.workers.map(({ started }) => started));
+  }
+
+  /** Starts the policy workers that pods share: HTTP is known to come. */
+  prepareForHttp(): void {
+    const { shared } = this.#options.start.policyWorkers;
+    for (let i = 0; i < shared; i++) this.#policies.prepare(sharedPolicyWorker(i));
   }
 
   setPods(pods: readonly PodSpec[]): void {
     this.#pods = pods;
     for (const worker of this.#all()) this.#announce(worker);
+    const { policyWorkers } = this.#options.start;
+    for (const { who, http } of pods)
+      if (http !== undefined) this.#policies.prepare(policyWorkerOf(who, policyWorkers));
   }
 
   /** Resolves when a tunnel worker listens for the pod. The descriptors become the workers'. */

@@ -125,7 +125,9 @@ describe('policy workers', { skip }, () => {
     const kept = await a.ns.connect(c.ip, PORT);
     assert.equal(await ask(kept, 'bytes'), `c ${a.ip} bytes`);
     c.http = { ports: {}, forwardClientIdentity: false, concurrentRequests: 0 };
+    assert.equal('policy-0' in (await n2.reports()), false);
     n2.announce();
+    assert.equal('policy-0' in (await n2.reports()), true, 'before anybody calls');
     await settles(async () => freshAnswer(a, c), 'policy-0 to c new');
     assert.equal(await freshAnswer(x, c), 'policy-0 to c new');
     assert.equal(await ask(kept, 'still bytes'), `c ${a.ip} still bytes`);

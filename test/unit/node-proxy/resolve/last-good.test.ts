@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { pino } from 'pino';
-import { LastGood, type Snapshot } from '../../../../node-proxy/resolve/last-good.ts';
+import { DEFAULT_SERVICE_SETTINGS, type NodeWorkload } from '#api';
+import { LastGood, type Snapshot, servedHttp } from '../../../../node-proxy/resolve/last-good.ts';
 import { FakeClock } from '../../../lib/fake-clock.ts';
 
 const SNAPSHOT: Snapshot = {
@@ -52,6 +53,23 @@ describe('the last good snapshot', () => {
     rmSync(file);
     assert.equal(LastGood.read(dir, 'node-1', log), undefined);
     assert.deepEqual(warnings, []);
+  });
+
+  it('says whether HTTP was in use: by a service that was called, or by a workload of the node', () => {
+    const bytes = { namespace: 'shop', service: 'c', port: '80', name: '/svc/shop/c/80', appProtocol: '' };
+    const service = { ...bytes, target: 'service', bound: { state: 'failed', message: '' } } as const;
+    const http = { protocol: 'http', consumers: {}, settings: DEFAULT_SERVICE_SETTINGS } as const;
+    const judged = { http: { ports: {}, forwardClientIdentity: false, concurrentRequests: 0 } };
+    const workloads = [{ workload: 'shop/c' }, { workload: 'shop/d', ...judged }] as NodeWorkload[];
+    const nodeState = { node: 'node-1', workloads, policies: [] };
+    assert.equal(servedHttp(SNAPSHOT), false);
+    assert.equal(servedHttp({ ...SNAPSHOT, addresses: [['10.0.0.1:80', service]] }), false);
+    assert.equal(servedHttp({ ...SNAPSHOT, addresses: [['10.0.0.1:80', { ...service, http }]] }), true);
+    assert.equal(servedHttp({ ...SNAPSHOT, nodeState }), true);
+    assert.equal(
+      servedHttp({ ...SNAPSHOT, nodeState: { ...nodeState, workloads: workloads.slice(0, 1) } }),
+      false,
+    );
   });
 
   const damages: Record<string, (text: string) => string> = {
