@@ -44,7 +44,7 @@ const BACKOFF = { minMs: 100, maxMs: 5000 };
  * Nobody there costs nobody anything, so it is asked for often: changes flow within a second after namerd is back.
  * Refusals and failed handshakes cost namerd time, and wait longer.
  */
-const MAX_WAIT_UNREACHABLE_MS = 700;
+const MAX_WAIT_UNREACHABLE_MS = 500;
 
 export class MeshClient {
   readonly status: Watchable<MeshStatus>;
