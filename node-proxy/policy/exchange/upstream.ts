@@ -7,6 +7,9 @@ import type { H2Pool, Reachable } from '../h2/upstream-pool.ts';
 export interface Upstream extends Reachable, IdlePool {
   /** HTTP/2 connections; made by the first request that needs one. */
   h2: H2Pool | undefined;
-  /** A new connection for one HTTP/1.1 exchange at a time. @throws HttpRefusal */
-  connectH1(): Promise<H1Upstream>;
+  /**
+   * A new connection for one HTTP/1.1 exchange at a time.
+   * @param wanted whether it is still waited for. @throws HttpRefusal
+   */
+  connectH1(wanted?: () => boolean): Promise<H1Upstream>;
 }

@@ -190,3 +190,19 @@ test('a proxy that shuts down: GOAWAY, and what is under way finishes', async ()
   assert.equal((await answer).status, 200);
   await closed;
 });
+
+test('one connection for two servers: it goes to who is asked, where nobody uses it', async () => {
+  const servers = await Promise.all(['a', 'b'].map(named));
+  const port = await portOf({
+    replicas: servers.map(({ address }) => address),
+    client: {
+      ...DEFAULT_CLIENT_SETTINGS,
+      balancer: { kind: 'roundRobin', decayMs: 10_000 },
+      limits: { ...DEFAULT_CLIENT_SETTINGS.limits, connections: 1 },
+    },
+  });
+  const client = callOf(port);
+  const seen = new Set<string>();
+  for (let i = 0; i < 4; i++) seen.add((await client.unary('x')).toString());
+  assert.deepEqual([...seen].sort(), ['a', 'b']);
+});

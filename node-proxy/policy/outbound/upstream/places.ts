@@ -1,6 +1,8 @@
 /**
  * Places for connections to a bound service (`limits.connections`), over all pods of the worker. Who finds none waits
  * (`limits.pendingRequests`) for a connection that is given back, or for the place of one that ends; in turn.
+ *
+ * Invariants: nobody waits for the place of a connection that is not used; whoever has given up keeps no turn.
  */
 
 import type { ServiceClient } from '../../../balance/index.ts';
@@ -10,16 +12,27 @@ import { HttpRefusal } from '../../reply/index.ts';
 /** A place for a new connection, or a connection that is free. */
 export type Granted = H1Upstream | 'place';
 
+/** Whoever has connections in these places. */
+export interface Tenant {
+  /** Since when its longest unused connection has not been used, monotonic milliseconds; Infinity: all are in use. */
+  readonly unusedSinceMs: number;
+  /** Ends that connection, at once. */
+  giveUpUnused(): void;
+}
+
 interface Waiting {
   /** Whose connections will do. */
-  upstream: object;
+  tenant: Tenant;
+  wanted: () => boolean;
   grant(granted: Granted): void;
+  refuse(refusal: HttpRefusal): void;
 }
 
 const byClient = new WeakMap<ServiceClient, Places>();
 
 export class Places {
   readonly #client: ServiceClient;
+  readonly #tenants = new Set<Tenant>();
   readonly #waiting: Waiting[] = [];
 
   private constructor(client: ServiceClient) {
@@ -32,37 +45,99 @@ export class Places {
     return places;
   }
 
-  /** @throws HttpRefusal when there are as many waiting as may. */
-  take(upstream: object): 'place' | Promise<Granted> {
+  join(tenant: Tenant): void {
+    this.#tenants.add(tenant);
+  }
+
+  leave(tenant: Tenant): void {
+    this.#tenants.delete(tenant);
+  }
+
+  /** A place for a connection, if there is one, or one that is not used makes room. */
+  takeNow(): boolean {
+    while (!this.#client.connect()) if (!this.#makeRoom()) return false;
+    return true;
+  }
+
+  /**
+   * @param wanted whether it is still waited for.
+   * @throws HttpRefusal when there are as many waiting as may.
+   */
+  take(tenant: Tenant, wanted: () => boolean): 'place' | Promise<Granted> {
     const client = this.#client;
-    if (this.#waiting.length === 0 && client.connect()) return 'place';
-    if (!client.wait())
-      throw new HttpRefusal('overloaded', `${client.pending} requests wait for a connection to ${client.id}`);
-    return new Promise(resolve => {
-      this.#waiting.push({
-        upstream,
-        grant: granted => {
-          client.waited();
-          resolve(granted);
-        },
-      });
+    if (this.#waiting.length === 0 && this.takeNow()) return 'place';
+    if (!client.wait()) {
+      this.#dropUnwanted();
+      if (!client.wait())
+        throw new HttpRefusal(
+          'overloaded',
+          `${client.pending} requests wait for a connection to ${client.id}`,
+        );
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ tenant, wanted, grant: resolve, refuse: reject });
     });
   }
 
   /** A connection is free. @returns true when it is somebody's already, or had to make room for somebody. */
-  offer(connection: H1Upstream, upstream: object): boolean {
-    if (this.#waiting.length === 0) return false;
-    const next = this.#waiting.findIndex(waiting => waiting.upstream === upstream);
-    const [waiting] = next < 0 ? [] : this.#waiting.splice(next, 1);
+  offer(connection: H1Upstream, tenant: Tenant): boolean {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return false;
+    for (let at = next(waiting, tenant); at >= 0; at = next(waiting, tenant)) {
+      const [first] = waiting.splice(at, 1) as [Waiting];
+      if (this.#settle(first, connection)) return true;
+    }
     // Those who wait want other endpoints: its place is worth more to them.
-    if (waiting === undefined) connection.destroy();
-    else waiting.grant(connection);
-    return true;
+    const others = waiting.some(({ wanted }) => wanted());
+    if (others) connection.destroy();
+    return others;
   }
 
   /** A connection has ended, or came to nothing. */
   freed(): void {
-    this.#client.disconnected();
-    while (this.#waiting.length > 0 && this.#client.connect()) this.#waiting.shift()?.grant('place');
+    const client = this.#client;
+    client.disconnected();
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      if (first.wanted() && !client.connect()) return;
+      this.#waiting.shift();
+      this.#settle(first, 'place');
+    }
   }
+
+  /** @returns whether it was still wanted. */
+  #settle({ wanted, grant, refuse }: Waiting, granted: Granted): boolean {
+    this.#client.waited();
+    if (wanted()) {
+      grant(granted);
+      return true;
+    }
+    refuse(new HttpRefusal('connect_failed', 'nobody waits for it any more'));
+    return false;
+  }
+
+  #dropUnwanted(): void {
+    const waiting = this.#waiting.splice(0);
+    for (const each of waiting) {
+      if (each.wanted()) this.#waiting.push(each);
+      else this.#settle(each, 'place');
+    }
+  }
+
+  /** @returns whether a connection was ended. */
+  #makeRoom(): boolean {
+    let oldest: Tenant | undefined;
+    let sinceMs = Number.POSITIVE_INFINITY;
+    for (const tenant of this.#tenants) {
+      const { unusedSinceMs } = tenant;
+      if (unusedSinceMs >= sinceMs) continue;
+      oldest = tenant;
+      sinceMs = unusedSinceMs;
+    }
+    oldest?.giveUpUnused();
+    return oldest !== undefined;
+  }
+}
+
+function next(waiting: readonly Waiting[], tenant: Tenant): number {
+  return waiting.findIndex(each => each.tenant === tenant);
 }

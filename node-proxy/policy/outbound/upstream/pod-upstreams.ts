@@ -16,7 +16,7 @@ import { SideWire } from '../../wire/side-wire.ts';
 import { SocketWire } from '../../wire/socket-wire.ts';
 import { Ways, wayTo } from '../../wire/ways.ts';
 import type { Wire } from '../../wire/wire.ts';
-import { Places } from './places.ts';
+import { Places, type Tenant } from './places.ts';
 import { UpstreamVisit } from './visit.ts';
 
 export interface UpstreamParts {
@@ -60,7 +60,9 @@ export class PodUpstreams {
   sweep(nowMs: number, draining: boolean): void {
     for (const [loaded, upstream] of this.#byEndpoint) {
       upstream.sweep(nowMs, draining);
-      if (upstream.connections === 0 && loaded.pending === 0) this.#byEndpoint.delete(loaded);
+      if (upstream.connections > 0 || loaded.pending > 0) continue;
+      upstream.close();
+      this.#byEndpoint.delete(loaded);
     }
     // Tunnels that were made meanwhile are not waited for either.
     if (draining && this.#byEndpoint.size === 0) this.#connector.pool.retire();
@@ -72,7 +74,7 @@ export class PodUpstreams {
   }
 }
 
-export class PodUpstream implements Upstream {
+export class PodUpstream implements Upstream, Tenant {
   readonly address: string;
   readonly loaded: LoadedEndpoint;
   readonly client: ServiceClient;
@@ -104,6 +106,7 @@ export class PodUpstream implements Upstream {
     this.loaded = loaded;
     this.client = client;
     this.#places = Places.of(client);
+    this.#places.join(this);
     this.address = loaded.endpoint.replica.address;
     this.#pod = pod;
     this.#connector = connector;
@@ -143,8 +146,8 @@ export class PodUpstream implements Upstream {
     return edge;
   }
 
-  async connectH1(): Promise<H1Upstream> {
-    const granted = await this.#places.take(this);
+  async connectH1(wanted: () => boolean = always): Promise<H1Upstream> {
+    const granted = await this.#places.take(this, wanted);
     if (granted !== 'place') return granted;
     const { wire, closed } = await this.#connect();
     return new H1Upstream(wire, this, closed);
@@ -152,9 +155,28 @@ export class PodUpstream implements Upstream {
 
   async connect(): Promise<{ wire: Wire; closed: () => void }> {
     const { client } = this;
-    if (!client.connect())
+    if (!this.#places.takeNow())
       throw new HttpRefusal('overloaded', `${client.connections} connections to ${client.id} are open`);
     return this.#connect();
+  }
+
+  get unusedSinceMs(): number {
+    const [oldest] = this.idle;
+    if (oldest !== undefined) return oldest.idleSinceMs;
+    return this.#unusedH2 === undefined ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  giveUpUnused(): void {
+    const [oldest] = this.idle;
+    if (oldest !== undefined) return oldest.destroy();
+    const unused = this.#unusedH2;
+    if (unused !== undefined) this.h2 = undefined;
+    unused?.destroy();
+  }
+
+  /** Nobody of this worker asks the endpoint: its connections have no streams. */
+  get #unusedH2(): H2Pool | undefined {
+    return this.loaded.pending === 0 && (this.h2?.size ?? 0) > 0 ? this.h2 : undefined;
   }
 
   offer(connection: H1Upstream): boolean {
@@ -196,6 +218,7 @@ export class PodUpstream implements Upstream {
     this.closed = true;
     for (const connection of [...this.idle]) connection.destroy();
     this.h2?.destroy();
+    this.#places.leave(this);
   }
 
   /** In a place that was taken. */
@@ -308,3 +331,7 @@ interface EdgeOf {
 }
 
 const MAX_EDGES_AT_HAND = 16;
+
+function always(): boolean {
+  return true;
+}

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_CLIENT_SETTINGS } from '#api';
+import { FakeClock } from '../../../lib/fake-clock.ts';
 import { ok } from '../../../lib/http-policy/app.ts';
 import { eventually } from '../../../lib/http-policy/loopback.ts';
-import { get, request } from '../../../lib/http-policy/raw-client.ts';
-import { appOf, clientOf, closeAfterEach, stageOf } from '../../../lib/http-policy/stage.ts';
+import { get, post, request } from '../../../lib/http-policy/raw-client.ts';
+import { appOf, clientOf, closeAfterEach, echoApp, stageOf } from '../../../lib/http-policy/stage.ts';
 
 closeAfterEach();
 
@@ -70,6 +71,58 @@ describe('requests beyond the connections of a service', () => {
     for (const client of clients) client.send(get('/'));
     for (const client of clients) assert.equal((await client.responses(1))[0]?.start, '200');
     assert.deepEqual([...new Set(names)].sort(), ['a', 'b']);
+  });
+
+  it('get the place of a connection to another endpoint that only waits', { timeout: 5_000 }, async () => {
+    const { client } = await stageOf([await echoApp(), await echoApp()], {
+      client: {
+        ...DEFAULT_CLIENT_SETTINGS,
+        balancer: { kind: 'roundRobin', decayMs: 10_000 },
+        limits: { ...DEFAULT_CLIENT_SETTINGS.limits, connections: 1 },
+      },
+    });
+    for (let i = 1; i <= 4; i++) {
+      client.send(get('/'));
+      assert.equal((await client.responses(i))[i - 1]?.start, '200');
+    }
+  });
+
+  it('get the place of one that has waited for too long to be used again', { timeout: 5_000 }, async () => {
+    const clock = new FakeClock();
+    const { hop, client } = await stageOf([await echoApp()], { ...limited({ connections: 1 }), clock });
+    client.send(post('/', 'a'));
+    assert.equal((await client.responses(1, ['POST']))[0]?.start, '200');
+    clock.advance(2_000);
+    client.send(post('/', 'b'));
+    assert.equal((await client.responses(2, ['POST', 'POST']))[1]?.start, '200');
+    assert.equal(hop.dialled, 2);
+  });
+
+  it('give their turn to others when they are given up', { timeout: 5_000 }, async () => {
+    const held: (() => void)[] = [];
+    const app = await appOf({
+      request: ({ connection }) => void held.push(() => connection.send(ok('done'))),
+    });
+    const { hop, client, port } = await stageOf([app], limited({ connections: 1, pending: 1 }));
+    client.send(get('/'));
+    await eventually(() => assert.equal(held.length, 1));
+    const gone = await clientOf(port);
+    gone.send(get('/gone'));
+    gone.reset();
+    await eventually(() => assert.equal(hop.lastEntry?.path, '/gone'));
+    const next = await clientOf(port);
+    next.send(get('/next'));
+    await eventually(() => assert.ok(next.bytes > 0 || hop.policy.connections === 2));
+    held.shift()?.();
+    assert.equal((await client.responses(1))[0]?.start, '200');
+    await eventually(() => assert.equal(held.length, 1));
+    held.shift()?.();
+    assert.equal((await next.responses(1))[0]?.start, '200');
+    assert.equal(hop.dialled, 1);
+    assert.deepEqual(
+      app.requests.map(({ target }) => target),
+      ['/', '/next'],
+    );
   });
 });
 
