@@ -31,6 +31,12 @@ export interface ServerEvents {
 
 const KEEP_ALIVE = ['connection', 'keep-alive'] as const;
 
+/**
+ * A proxy that drains closes connections that had no request for this long. All others it tells with their next
+ * answer: closed between two requests, the next one would cross with the close, and be lost.
+ */
+const SELDOM_MS = 1_000;
+
 /** Closing: the last response is under way, what still comes is thrown away. */
 type State = 'open' | 'tunnel' | 'closing' | 'closed';
 
@@ -124,8 +130,9 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
     else if (this.#headSinceMs === 0) this.#headSinceMs = nowMs;
     else if (nowMs - this.#headSinceMs > headMs)
       return this.#refuse(new HttpRefusal('timeout_head', 'the head of a request did not come in time'));
-    if (this.#host.draining && !this.#parser.started) return this.#close();
-    if (nowMs - this.#idleSinceMs <= clientIdleMs) return;
+    const idleMs = nowMs - this.#idleSinceMs;
+    if (this.#host.draining && !this.#parser.started && idleMs > SELDOM_MS) return this.#close();
+    if (idleMs <= clientIdleMs) return;
     // It asks and does not read what it is answered.
     if (this.#exchange.behind) this.cut();
     else this.#close();

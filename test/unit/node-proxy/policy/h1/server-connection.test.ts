@@ -43,6 +43,40 @@ describe('a client’s HTTP/1.1 connection', () => {
     assert.ok(client.ended);
   });
 
+  it('that is in use while the proxy drains is told so with its next answer, not cut between two requests', async () => {
+    const { clock, client, wires, server, host } = scripted();
+    const ask = async () => {
+      client.say(GET('/'));
+      await settled();
+      wires[0]?.say(OK('1'));
+      await settled();
+    };
+    await ask();
+    clock.advance(20);
+    Object.assign(host, { draining: true });
+    server.check(clock.monotonic());
+    assert.equal(client.ended, false);
+    await ask();
+    assert.equal(client.text.match(/HTTP\/1\.1 200/g)?.length, 2);
+    assert.equal(client.text.match(/connection: close/gi)?.length, 1);
+    assert.ok(client.ended);
+  });
+
+  it('that nobody has used for a while is closed when the proxy drains', async () => {
+    const { clock, client, wires, server, host } = scripted();
+    client.say(GET('/'));
+    await settled();
+    wires[0]?.say(OK('1'));
+    await settled();
+    Object.assign(host, { draining: true });
+    clock.advance(900);
+    server.check(clock.monotonic());
+    assert.equal(client.ended, false);
+    clock.advance(900);
+    server.check(clock.monotonic());
+    assert.ok(client.ended);
+  });
+
   it('in a tunnel that both have ended is not cut before it has taken the last bytes', async () => {
     const { client, wires, closed } = scripted();
     client.say(GET('/', 'Connection: Upgrade', 'Upgrade: x'));
