@@ -14,7 +14,7 @@ import type { Credentials } from './hbone/credentials.ts';
 import { Tunnel } from './hbone/tunnel.ts';
 import { TunnelPool } from './hbone/tunnel-pool.ts';
 import { connectHeaders, formatBaggage, formatForwarded, HBONE_PORT } from './hbone/wire.ts';
-import { enter, type Visit } from './inbound/enter.ts';
+import { callerOf, enter, type Visit } from './inbound/enter.ts';
 import type { TunnelLimits } from './limits.ts';
 import type { LocalPod } from './local-pod.ts';
 import type { FlowLabels } from './relay/flow.ts';
@@ -67,7 +67,7 @@ export class Connector {
    * @throws ConnectionRefused; nothing was connected then.
    */
   async connect(endpoint: Endpoint, outgoing: Outgoing, reader?: SocketReader): Promise<Socket | StreamSide> {
-    const { who, netns } = this.#pod;
+    const { netns } = this.#pod;
     const { ip, port, replica } = endpoint;
     const { limits } = this.#host;
     const { source, labels } = outgoing;
@@ -81,16 +81,7 @@ export class Connector {
       labels.reporter = 'both';
       labels.destinationWorkload = local.who.workload;
       labels.destinationIdentity = local.who.identity;
-      const { identity, namespace, workload } = who;
-      return enter(
-        local,
-        { identity, namespace, workload, ip: source.ip },
-        ip,
-        port,
-        outgoing,
-        limits,
-        reader,
-      );
+      return enter(local, callerOf(this.#pod, source.ip), ip, port, outgoing, limits, reader);
     }
     labels.reporter = 'source';
     if (!replica.hbone) {

@@ -7,7 +7,7 @@ export type { WorkerContext } from './context.ts';
 export { ConnectionRefused, type Reason, refusalOf } from './failure.ts';
 export { type Credential, Credentials } from './hbone/credentials.ts';
 export { HBONE_PORT, INBOUND_PLAIN_PORT, OUTBOUND_PORT, PROXY_MARK } from './hbone/wire.ts';
-export { enter, type InboundCaller, type Visit } from './inbound/enter.ts';
+export { callerAt, callerOf, enter, type InboundCaller, type Visit } from './inbound/enter.ts';
 export type {
   HandedConnection,
   HandOver,

@@ -62,6 +62,12 @@ export class LocalPod {
     return ips.find(ip => ip.includes(':') === seen.includes(':')) ?? seen;
   }
 
+  /** Its own address for a connection that the proxy makes: of the other end's family, if it has one. */
+  addressTowards(ip: string): string {
+    const { ips } = this.who;
+    return ips.find(own => own.includes(':') === ip.includes(':')) ?? ips[0] ?? '';
+  }
+
   open(direction: Direction): number {
     return this.#open[direction].size;
   }

@@ -12,6 +12,7 @@ import type { WorkerContext } from './context.ts';
 import { dial } from './dial.ts';
 import { ConnectionRefused, refusalOf } from './failure.ts';
 import { OUTBOUND_PORT } from './hbone/wire.ts';
+import { callerOf } from './inbound/enter.ts';
 import { callHttp } from './inbound/http-call.ts';
 import type { Incoming } from './incoming.ts';
 import type { LocalPod } from './local-pod.ts';
@@ -158,7 +159,6 @@ export class Outbound {
     const pod = this.connector.local(endpoint) as LocalPod;
     this.connector.checkIdentity(endpoint, pod);
     if (http === undefined) return this.#handOver(incoming, connection);
-    const { who } = this.#pod;
     const { source, labels, start } = connection;
     labels.reporter = 'both';
     labels.security = 'same_node';
@@ -167,7 +167,7 @@ export class Outbound {
     connection.handedOver();
     callHttp(http, {
       pod,
-      caller: { identity: who.identity, namespace: who.namespace, workload: who.workload, ip: source.ip },
+      caller: callerOf(this.#pod, source.ip),
       ip: endpoint.ip,
       port: endpoint.port,
       connection: () => new Connection(this.#context, start),

@@ -71,6 +71,11 @@ export async function enter(
   return socket;
 }
 
+/** A pod of this node as a caller. @param ip canonical, the address that it shows. */
+export function callerOf({ who }: LocalPod, ip: string): InboundCaller {
+  return { identity: who.identity, namespace: who.namespace, workload: who.workload, ip };
+}
+
 /** What policies are asked about. */
 export function callerAt({ identity, namespace, ip }: InboundCaller, port: number): Caller {
   return { identity, namespace, ip: ipBytes(ip) ?? NO_IP, port };
