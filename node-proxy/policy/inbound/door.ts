@@ -3,8 +3,8 @@
  * speak; whoever speaks first decides where nobody has declared a protocol.
  */
 
-import { formatEndpoint, ipBytes } from '#base/net.ts';
-import { type enter, type InboundCall, StreamSide, type TunnelLimits } from '../../tunnel/index.ts';
+import { formatEndpoint } from '#base/net.ts';
+import { callerAt, type enter, type InboundCall, StreamSide, type TunnelLimits } from '../../tunnel/index.ts';
 import { type HttpServer, Opening } from '../door/opening.ts';
 import { SideWire } from '../wire/side-wire.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
@@ -16,6 +16,7 @@ import { Gate, type GateParts } from './gate.ts';
 import { InboundPlan } from './plan.ts';
 import { Visitor } from './visitor.ts';
 
+/** What the connections to pods of a worker have in common. */
 export interface InboundParts {
   worker: Worker;
   gate: GateParts;
@@ -50,10 +51,9 @@ export async function openInbound(call: InboundCall, parts: InboundParts): Promi
     return asBytes(StartedWire.of(wire), StartedWire.of(app.takeReady() as Wire));
   }
   const http = (version: 'http1' | 'http2'): HttpServer => {
-    const { identity, namespace } = caller;
     const gate = new Gate(
       pod,
-      { identity, namespace, ip: ipBytes(caller.ip) ?? new Uint8Array(0), port },
+      callerAt(caller, port),
       call.source,
       formatEndpoint(ip, port),
       call.labels,

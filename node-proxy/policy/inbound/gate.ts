@@ -10,10 +10,10 @@ import {
   normalPath,
   type RequestFacts,
 } from '../../authorize/index.ts';
-import type { Edge, EdgeTable, FlowLabels, InboundCaller, LocalPod } from '../../tunnel/index.ts';
+import type { Edge, EdgeTable, FlowLabels, LocalPod } from '../../tunnel/index.ts';
 import type { HeldBytes } from '../exchange/held-bytes.ts';
 import type { HttpVersion, RequestEdge, RequestEntry, RequestTable } from '../flow.ts';
-import type { Field } from '../own-fields.ts';
+import { type Field, NO_FIELDS } from '../own-fields.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { RequestView } from '../view.ts';
 
@@ -22,8 +22,19 @@ export interface GateParts {
   held: HeldBytes;
   requests: RequestTable;
   log: ((entry: RequestEntry) => void) | undefined;
-  /** Requests under way by pod id, over all connections of this worker. */
-  underWay: Map<string, number>;
+}
+
+/** Requests under way at a pod, over all connections of this worker. */
+interface Load {
+  requests: number;
+}
+
+const loads = new WeakMap<LocalPod, Load>();
+
+function loadOf(pod: LocalPod): Load {
+  let load = loads.get(pod);
+  if (load === undefined) loads.set(pod, (load = { requests: 0 }));
+  return load;
 }
 
 export class Gate {
@@ -37,6 +48,9 @@ export class Gate {
   readonly checked: boolean;
   readonly #flows: readonly Edge[];
   readonly #edges: Partial<Record<HttpVersion, RequestEdge>> = {};
+  readonly #facts = new Facts();
+  readonly #load: Load;
+  readonly #identity: readonly Field[];
 
   constructor(
     pod: LocalPod,
@@ -54,6 +68,8 @@ export class Gate {
     this.labels = labels;
     this.parts = parts;
     this.checked = checked;
+    this.#load = loadOf(pod);
+    this.#identity = identityOf(pod, caller);
     this.#flows = parts.edges.flow(labels);
     for (const flow of this.#flows) flow.opened(0);
   }
@@ -71,24 +87,16 @@ export class Gate {
     for (const flow of this.#flows) flow.closed();
   }
 
-  /** What the policies are asked about; a refusal where a request could be read in more than one way. */
-  facts(view: RequestView): RequestFacts | HttpRefusal {
-    const { authorizer } = this.pod;
-    if (!authorizer.http) return NOTHING_ASKED;
-    const path = authorizer.paths ? normalPath(view.path) : '';
-    if (path === undefined)
-      return new HttpRefusal('bad_request', 'the path can be read in more than one way');
-    const host = normalHost(view.authority);
-    if (host === undefined)
-      return new HttpRefusal('bad_request', 'the host can be read in more than one way');
-    return new Facts(view, path, host);
-  }
-
-  judge(facts: RequestFacts): Decision {
+  /** What the policies say; a refusal where a request could be read in more than one way. */
+  judge(view: RequestView): Decision | HttpRefusal {
     const { caller } = this;
+    const { authorizer } = this.pod;
+    const facts = authorizer.http ? this.#facts.read(view, authorizer.paths) : NOTHING_ASKED;
+    if (facts instanceof HttpRefusal) return facts;
     caller.request = facts;
-    const decision = this.pod.authorizer.decide(caller);
-    caller.request = undefined as never;
+    const decision = authorizer.decide(caller);
+    caller.request = undefined;
+    this.#facts.forget();
     return decision;
   }
 
@@ -99,26 +107,19 @@ export class Gate {
   /** @returns false when the workload has as many requests under way as it takes. */
   enter(): boolean {
     const limit = this.pod.http?.concurrentRequests ?? 0;
-    const { underWay } = this.parts;
-    const { id } = this.pod.who;
-    const now = underWay.get(id) ?? 0;
-    if (limit > 0 && now >= limit) return false;
-    underWay.set(id, now + 1);
+    const load = this.#load;
+    if (limit > 0 && load.requests >= limit) return false;
+    load.requests += 1;
     return true;
   }
 
   leave(): void {
-    const { underWay } = this.parts;
-    const { id } = this.pod.who;
-    const left = (underWay.get(id) ?? 1) - 1;
-    if (left > 0) underWay.set(id, left);
-    else underWay.delete(id);
+    this.#load.requests -= 1;
   }
 
-  /** Envoy's x-forwarded-client-cert, as far as a mesh proves it: who was called, and who calls. */
-  get identityField(): Field | undefined {
-    if (this.pod.http?.forwardClientIdentity !== true || this.caller.identity === '') return undefined;
-    return ['x-forwarded-client-cert', `By=${this.pod.who.identity};URI=${this.caller.identity}`];
+  /** What the application is told of who calls, if it is to be told. */
+  get identityFields(): readonly Field[] {
+    return this.pod.http?.forwardClientIdentity === true ? this.#identity : NO_FIELDS;
   }
 
   edge(version: HttpVersion): RequestEdge {
@@ -145,26 +146,39 @@ export class Gate {
 /** No policy of the pod asks about requests. */
 const NOTHING_ASKED: RequestFacts = { method: '', path: '', host: '', header: () => undefined };
 
+/** One request's at a time: nothing is made for a request. */
 class Facts implements RequestFacts {
-  readonly path: string;
-  readonly host: string;
-  readonly #view: RequestView;
-  readonly #method: string;
+  method = '';
+  path = '';
+  host = '';
+  #view: RequestView | undefined;
 
-  constructor(view: RequestView, path: string, host: string) {
+  read(view: RequestView, paths: boolean): this | HttpRefusal {
+    const path = paths ? normalPath(view.path) : '';
+    if (path === undefined)
+      return new HttpRefusal('bad_request', 'the path can be read in more than one way');
+    const host = normalHost(view.authority);
+    if (host === undefined)
+      return new HttpRefusal('bad_request', 'the host can be read in more than one way');
     this.#view = view;
-    this.#method = view.method;
+    this.method = view.method;
     this.path = path;
     this.host = host;
-  }
-
-  get method(): string {
-    return this.#method;
+    return this;
   }
 
   header(name: string): string | undefined {
-    return this.#view.header(name);
+    return this.#view?.header(name);
+  }
+
+  /** Heads are large, and connections wait long. */
+  forget(): void {
+    this.#view = undefined;
   }
 }
 
-export type { InboundCaller };
+/** Envoy's x-forwarded-client-cert, as far as a mesh proves it: who was called, and who calls. */
+function identityOf(pod: LocalPod, { identity }: Caller): readonly Field[] {
+  if (identity === '') return NO_FIELDS;
+  return [['x-forwarded-client-cert', `By=${pod.who.identity};URI=${identity}`]];
+}

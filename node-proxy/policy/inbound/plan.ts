@@ -58,9 +58,8 @@ export class InboundPlan implements Plan {
     const gate = this.#gate;
     if (!gate.parts.held.hold(view.size)) return tooMuchHeld();
     this.#heldBytes = view.size;
-    const facts = gate.facts(view);
-    if (facts instanceof HttpRefusal) return facts;
-    const decision = gate.judge(facts);
+    const decision = gate.judge(view);
+    if (decision instanceof HttpRefusal) return decision;
     this.#decision = decision;
     if (!gate.takesPlaintext)
       return new HttpRefusal('policy', `${gate.pod.who.workload} takes only mesh traffic`);
@@ -70,13 +69,15 @@ export class InboundPlan implements Plan {
       return new HttpRefusal('overloaded', `${gate.pod.who.workload} has as many requests as it takes`);
     this.#entered = true;
     this.#underWay.add(this);
-    this.#say(linkerdFields(view, gate.checked), gate.identityField);
+    this.#say(gate.identityFields, linkerdFields(view, gate.checked));
     return 'forward';
   }
 
   /** What the application is told beside what the caller sends. */
-  #say(passed: readonly Field[], identity: Field | undefined): void {
-    this.ownFields = identity === undefined ? passed : [identity, ...passed];
+  #say(identity: readonly Field[], passed: readonly Field[]): void {
+    if (passed.length > 0) this.ownFields = identity.length > 0 ? [...identity, ...passed] : passed;
+    else if (this.ownFields === identity) return;
+    else this.ownFields = identity;
     this.ownLines = asLines(this.ownFields);
   }
 
@@ -103,10 +104,10 @@ export class InboundPlan implements Plan {
     if (gate.pod.authorizer !== authorizer) return true;
     if (!gate.takesPlaintext) return false;
     // Other policies may ask about what these did not.
-    const facts = gate.facts(this.#view);
-    if (facts instanceof HttpRefusal) return false;
-    this.#decision = gate.judge(facts);
-    return this.#decision.allowed;
+    const decision = gate.judge(this.#view);
+    if (decision instanceof HttpRefusal) return false;
+    this.#decision = decision;
+    return decision.allowed;
   }
 
   end(outcome: Outcome, nowMs: number): void {
