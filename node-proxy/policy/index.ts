@@ -6,18 +6,18 @@ import {
   enter,
   type HttpHooks,
   type InboundCall,
-  type LocalPod,
   type OutboundCall,
   type WorkerContext,
 } from '../tunnel/index.ts';
 import { HeldBytes } from './exchange/held-bytes.ts';
 import type { RequestEntry, RequestTable } from './flow.ts';
-import { openInbound } from './inbound/door.ts';
+import { type InboundParts, openInbound } from './inbound/door.ts';
 import type { HttpLimits } from './limits.ts';
 import type { Names } from './outbound/client.ts';
-import { openOutbound } from './outbound/door.ts';
+import { type OutboundParts, openOutbound } from './outbound/door.ts';
 import { Overrides } from './outbound/override.ts';
 import { Services } from './outbound/services.ts';
+import type { UpstreamParts } from './outbound/upstream/pod-upstream.ts';
 import { PodUpstreams } from './outbound/upstream/pod-upstreams.ts';
 import { Worker } from './worker.ts';
 
@@ -42,32 +42,54 @@ export interface HttpPolicyOptions {
 }
 
 export class HttpPolicy implements HttpHooks {
-  readonly #options: HttpPolicyOptions;
+  readonly #context: WorkerContext;
   readonly #worker: Worker;
   readonly #services: Services;
-  readonly #names: Names;
-  readonly #overrides: Overrides;
-  readonly #held: HeldBytes;
+  readonly #outbound: OutboundParts;
+  readonly #inbound: InboundParts;
+  readonly #upstreamParts: UpstreamParts;
   /** By pod id. */
-  readonly #upstreams = new Map<string, { pod: LocalPod; connector: unknown; upstreams: PodUpstreams }>();
-  readonly #underWay = new Map<string, number>();
+  readonly #upstreams = new Map<string, PodUpstreams>();
 
   constructor(options: HttpPolicyOptions) {
-    this.#options = options;
-    const { context, requests, limits, problem } = options;
-    const { clock, random } = context;
+    const { context, requests, limits, log, problem } = options;
+    const { clock, random, edges, resolver } = context;
     const now = () => clock.monotonic();
     const clients = new ClientTable(new EndpointTable(now), { now, random });
-    this.#worker = new Worker({ clock, limits, requests, draining: () => context.draining });
-    this.#services = new Services({ clients, requests, now, random, problem });
-    this.#overrides = new Overrides(limits.dtabBytes);
-    this.#held = new HeldBytes(limits.heldBytes);
-    this.#names = options.names({
-      compile: state => clients.compile(state),
-      release: client => clients.release(client),
-      limit: limits.names,
-      timeoutMs: limits.bindMs,
-    });
+    const worker = new Worker({ clock, limits, requests, draining: () => context.draining });
+    const services = new Services({ clients, requests, now, random, problem });
+    const held = new HeldBytes(limits.heldBytes);
+    this.#context = context;
+    this.#worker = worker;
+    this.#services = services;
+    this.#upstreamParts = { now, limits, edges, requests, hooks: this };
+    this.#outbound = {
+      worker,
+      resolver,
+      client: {
+        names: options.names({
+          compile: state => clients.compile(state),
+          release: client => clients.release(client),
+          limit: limits.names,
+          timeoutMs: limits.bindMs,
+        }),
+        overrides: new Overrides(limits.dtabBytes),
+        held,
+        requests,
+        log,
+        random,
+        wallNow: () => clock.now(),
+      },
+      acquire: target => services.acquire(target),
+      release: service => services.release(service),
+      upstreams: call => this.#upstreamsOf(call),
+    };
+    this.#inbound = {
+      worker,
+      limits: context.limits,
+      enter: options.enter ?? enter,
+      gate: { requests, log, edges, held },
+    };
   }
 
   /** Client connections that are carried as HTTP. */
@@ -76,34 +98,11 @@ export class HttpPolicy implements HttpHooks {
   }
 
   outbound(call: OutboundCall): void {
-    const { context, requests, log } = this.#options;
-    const { clock, random, resolver } = context;
-    openOutbound(call, {
-      worker: this.#worker,
-      resolver,
-      client: {
-        names: this.#names,
-        overrides: this.#overrides,
-        held: this.#held,
-        requests,
-        log,
-        random,
-        wallNow: () => clock.now(),
-      },
-      acquire: target => this.#services.acquire(target),
-      release: service => this.#services.release(service),
-      upstreams: ({ pod, connector }) => this.#upstreamsOf(pod, connector),
-    });
+    openOutbound(call, this.#outbound);
   }
 
   inbound(call: InboundCall): void {
-    const { context, requests, log } = this.#options;
-    void openInbound(call, {
-      worker: this.#worker,
-      limits: context.limits,
-      enter: this.#options.enter ?? enter,
-      gate: { requests, log, underWay: this.#underWay, edges: context.edges, held: this.#held },
-    });
+    void openInbound(call, this.#inbound);
   }
 
   /** To be called every second. */
@@ -111,35 +110,28 @@ export class HttpPolicy implements HttpHooks {
     const nowMs = this.#worker.now();
     this.#worker.check();
     this.#services.sweep();
-    const { localPods } = this.#options.context;
-    for (const [id, { pod, upstreams }] of this.#upstreams) {
+    const { localPods } = this.#context;
+    for (const [id, upstreams] of this.#upstreams) {
       upstreams.sweep(nowMs, this.#worker.draining);
+      const { pod, size } = upstreams;
       // While the pod is here, clients of it may hold on to them.
-      if (upstreams.size === 0 && !pod.who.ips.some(ip => localPods.get(ip) === pod))
-        this.#upstreams.delete(id);
+      if (size === 0 && !pod.who.ips.some(ip => localPods.get(ip) === pod)) this.#upstreams.delete(id);
     }
   }
 
   close(): void {
     this.#worker.close();
-    for (const { upstreams } of this.#upstreams.values()) upstreams.close();
+    for (const upstreams of this.#upstreams.values()) upstreams.close();
     this.#services.close();
   }
 
-  #upstreamsOf(pod: OutboundCall['pod'], connector: OutboundCall['connector']): PodUpstreams {
+  #upstreamsOf({ pod, connector }: OutboundCall): PodUpstreams {
     const known = this.#upstreams.get(pod.who.id);
     // A pod that left and came back has a connector of its own.
-    if (known !== undefined && known.connector === connector) return known.upstreams;
-    known?.upstreams.close();
-    const { context, requests, limits } = this.#options;
-    const upstreams = new PodUpstreams(pod, connector, {
-      now: () => this.#worker.now(),
-      limits,
-      edges: context.edges,
-      requests,
-      hooks: this,
-    });
-    this.#upstreams.set(pod.who.id, { pod, connector, upstreams });
+    if (known !== undefined && known.connector === connector) return known;
+    known?.close();
+    const upstreams = new PodUpstreams(pod, connector, this.#upstreamParts);
+    this.#upstreams.set(pod.who.id, upstreams);
     return upstreams;
   }
 }

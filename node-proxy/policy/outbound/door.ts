@@ -1,17 +1,25 @@
 /** Connections of this node's pods to services that ask for HTTP. */
 
-import { ipBytes } from '#base/net.ts';
 import type { Resolver } from '../../resolve/index.ts';
-import type { LocalPod, OpenConnection, OutboundCall, Reason } from '../../tunnel/index.ts';
+import {
+  callerAt,
+  callerOf,
+  type LocalPod,
+  type OpenConnection,
+  type OutboundCall,
+  type Reason,
+} from '../../tunnel/index.ts';
 import { DetectingSide } from '../door/detecting-side.ts';
 import { type HttpServer, Opening } from '../door/opening.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
 import type { Worker } from '../worker.ts';
 import type { OutboundClient } from './client.ts';
 import { OutboundPlan } from './plan.ts';
+import { labelsOf } from './record.ts';
 import type { Service } from './service.ts';
 import type { PodUpstreams } from './upstream/pod-upstreams.ts';
 
+/** What the outbound connections of a worker have in common. */
 export interface OutboundParts {
   worker: Worker;
   resolver: Resolver;
@@ -21,6 +29,7 @@ export interface OutboundParts {
   >;
   acquire(target: OutboundCall['target']): Service;
   release(service: Service): void;
+  /** Those of the call's pod. */
   upstreams(call: OutboundCall): PodUpstreams;
 }
 
@@ -41,7 +50,7 @@ export function openOutbound(call: OutboundCall, parts: OutboundParts): void {
     const server = worker.serve(version, wire, () => new OutboundPlan(client), {
       destination: call.destination,
       closed,
-      nonsense: reason => worker.requests.refused(nonsenseLabels(call, version), reason),
+      nonsense: reason => worker.requests.refused(labelsOf(client, undefined, '', version), reason),
     });
     open.onBroken = reason => server.breakOff(reason);
     return server;
@@ -62,14 +71,13 @@ export function openOutbound(call: OutboundCall, parts: OutboundParts): void {
 
 function clientOf(call: OutboundCall, service: Service, parts: OutboundParts): OutboundClient {
   const { pod, source, destination } = call;
-  const { identity, namespace } = pod.who;
   let asked = false;
   return {
     ...parts.client,
     pod,
     source,
     destination,
-    caller: { identity, namespace, ip: ipBytes(source.ip) ?? new Uint8Array(0), port: 0 },
+    caller: callerAt(callerOf(pod, source.ip), 0),
     service,
     upstreams: parts.upstreams(call),
     refresh: () => {
@@ -82,20 +90,6 @@ function clientOf(call: OutboundCall, service: Service, parts: OutboundParts): O
         asked = false;
       });
     },
-  };
-}
-
-function nonsenseLabels({ pod, target }: OutboundCall, version: 'http1' | 'http2') {
-  return {
-    reporter: 'source' as const,
-    sourceWorkload: pod.who.workload,
-    sourceIdentity: pod.who.identity,
-    destinationWorkload: '',
-    destinationIdentity: '',
-    destinationService: target.service,
-    route: '',
-    version,
-    security: '' as const,
   };
 }
 

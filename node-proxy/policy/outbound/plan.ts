@@ -22,7 +22,7 @@ import { contextFields, requestedDtab, sentDeadlineMs } from './linkerd-context.
 import { entryOf, labelsOf } from './record.ts';
 import { Retries } from './retries.ts';
 import type { CompiledRoutes } from './service.ts';
-import type { PodUpstream } from './upstream/pod-upstreams.ts';
+import type { PodUpstream } from './upstream/pod-upstream.ts';
 
 export class OutboundPlan implements Plan {
   totalMs = 0;

@@ -5,26 +5,17 @@ import type { HttpVersion, RequestEntry, RequestLabels } from '../flow.ts';
 import { showTrace, traceOf } from '../trace.ts';
 import type { CarriedRequest } from '../view.ts';
 import type { OutboundClient } from './client.ts';
-import type { PodUpstream } from './upstream/pod-upstreams.ts';
+import { sourceLabels } from './upstream/edges-at-hand.ts';
+import type { PodUpstream } from './upstream/pod-upstream.ts';
 
 export function labelsOf(
-  { pod, service }: OutboundClient,
+  { pod, service }: Pick<OutboundClient, 'pod' | 'service'>,
   upstream: PodUpstream | undefined,
   route: string,
   version: HttpVersion,
 ): RequestLabels {
   const replica = upstream?.loaded.endpoint.replica;
-  return {
-    reporter: 'source',
-    sourceWorkload: pod.who.workload,
-    sourceIdentity: pod.who.identity,
-    destinationWorkload: replica?.workload ?? '',
-    destinationIdentity: replica?.identity ?? '',
-    destinationService: service.service,
-    route,
-    version,
-    security: upstream?.security ?? '',
-  };
+  return sourceLabels(pod.who, replica, upstream?.security ?? '', service.service, route, version);
 }
 
 type Facts = Pick<

@@ -23,7 +23,7 @@ export class UpstreamVisit implements Outgoing, OpenConnection {
   #judgement: { pod: LocalPod; caller: Caller } | undefined;
   #broken: Reason | undefined;
 
-  constructor(pod: LocalPod, source: { ip: string; port: number }, service: string) {
+  constructor(pod: LocalPod, source: { ip: string; port: number }) {
     this.acceptedBy = pod;
     this.source = source;
     this.labels = {
@@ -32,7 +32,8 @@ export class UpstreamVisit implements Outgoing, OpenConnection {
       sourceIdentity: pod.who.identity,
       destinationWorkload: '',
       destinationIdentity: '',
-      destinationService: service,
+      // Requests to several services may share it.
+      destinationService: '',
       security: '',
     };
     pod.add(this, 'outbound');

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Replica } from '#api';
-import { Endpoint } from '../../../../../node-proxy/balance/index.ts';
-import { Ways, wayTo } from '../../../../../node-proxy/policy/wire/ways.ts';
-import type { Wire } from '../../../../../node-proxy/policy/wire/wire.ts';
-import type { LocalPod } from '../../../../../node-proxy/tunnel/index.ts';
+import { Endpoint } from '../../../../../../node-proxy/balance/index.ts';
+import { Ways, wayTo } from '../../../../../../node-proxy/policy/outbound/upstream/ways.ts';
+import type { Wire } from '../../../../../../node-proxy/policy/wire/wire.ts';
+import type { LocalPod } from '../../../../../../node-proxy/tunnel/index.ts';
 
 const REPLICA: Replica = {
   address: '10.0.0.1:80',

@@ -4,9 +4,9 @@
  * the mesh gets no more plaintext, and one that leaves is not held up.
  */
 
-import type { Endpoint } from '../../balance/index.ts';
-import type { LocalPod } from '../../tunnel/index.ts';
-import type { Wire } from './wire.ts';
+import type { Endpoint } from '../../../balance/index.ts';
+import type { LocalPod } from '../../../tunnel/index.ts';
+import type { Wire } from '../../wire/wire.ts';
 
 export class Ways {
   readonly #made = new Map<Wire, string>();
