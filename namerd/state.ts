@@ -72,7 +72,7 @@ export async function openState(options: StateOptions): Promise<MeshState> {
     registry,
   });
   scope.own('routing', routing);
-  const ofObjects = new ObjectStatuses({ storage, registry, meshNamespace });
+  const ofObjects = new ObjectStatuses({ storage, registry, meshNamespace, clock });
   return {
     storage,
     registry,
@@ -86,7 +86,7 @@ export async function openState(options: StateOptions): Promise<MeshState> {
 function openStorage(config: StorageConfig, clock: Clock): Promise<Storage> | Storage {
   return config.kind === 'io.nodemesh.file'
     ? fileStorage({ dir: config.dir, clock })
-    : memoryStorage(config.dtabs);
+    : memoryStorage(config.dtabs, { clock });
 }
 
 /** Each problem once, when it appears, and a word when it is mended. */

@@ -67,15 +67,17 @@ async function diffAll({ filename }: FileFlags, terminal: Terminal, api: ApiClie
   }
 }
 
-/** What changes from namerd's object to the document, without versions and status; undefined if nothing. */
+/** What changes from namerd's object to the document, without what namerd has added; undefined if nothing. */
 async function difference(api: ApiClient, resource: Resource, file: string): Promise<string | undefined> {
   const stored = await api.find<ShownObject>(resourcePath(resource));
-  const before = stored === undefined ? '' : shownYaml(stored);
+  const before = stored === undefined ? '' : shownYaml(stored, resource);
   const after = stringify(plainResource(resource), { lineWidth: 0 });
   return unifiedDiff(before, after, `namerd ${nameOf(resource)}`, file);
 }
 
-function shownYaml({ status: _status, ...object }: ShownObject): string {
-  const { resourceVersion: _version, ...metadata } = object.metadata;
-  return stringify({ ...object, metadata }, { lineWidth: 0 });
+/** A date that the document does not say stays the one that is stored. */
+function shownYaml({ status: _status, ...object }: ShownObject, { metadata: written }: Resource): string {
+  const { resourceVersion: _version, creationTimestamp, ...metadata } = object.metadata;
+  const date = written.creationTimestamp === undefined ? {} : { creationTimestamp };
+  return stringify({ ...object, metadata: { ...metadata, ...date } }, { lineWidth: 0 });
 }

@@ -17,7 +17,7 @@ import { UsageError } from './terminal.ts';
 export interface ShownObject {
   apiVersion: string;
   kind: Kind;
-  metadata: { name: string; namespace?: string; resourceVersion?: string };
+  metadata: { name: string; namespace?: string; creationTimestamp?: string; resourceVersion?: string };
   spec: JsonObject;
   status?: { state: string; source: string; messages: string[] };
 }

@@ -3,8 +3,17 @@
  * services and workloads that they are about, which come and go.
  */
 
+import type { Clock } from '#base/clock.ts';
 import type { Registry } from '../registry/index.ts';
-import { type ObjectStatus, type Resource, resourceKey } from '../resources/index.ts';
+import {
+  datedResource,
+  type GrpcRouteResource,
+  type HttpRouteResource,
+  type ObjectStatus,
+  type Resource,
+  type RouteResource,
+  resourceKey,
+} from '../resources/index.ts';
 import {
   GrantIndex,
   grantStatus,
@@ -27,6 +36,7 @@ export interface ObjectStatusesOptions {
   storage: Pick<Storage, 'policies' | 'traffic' | 'httpRoutes' | 'grpcRoutes' | 'grants'>;
   registry: Pick<Registry, 'workloads' | 'servicesIn' | 'service' | 'revision'>;
   meshNamespace: string;
+  clock: Pick<Clock, 'now'>;
 }
 
 export class ObjectStatuses {
@@ -69,7 +79,8 @@ export class ObjectStatuses {
 
   /** What would be said about the object if it were stored. */
   foresee(resource: Resource): ObjectStatus[] {
-    const { policies, traffic, httpRoutes, grpcRoutes, grants } = this.#options.storage;
+    const { storage, clock } = this.#options;
+    const { policies, traffic, httpRoutes, grpcRoutes, grants } = storage;
     const key = resourceKey(resource.metadata);
     const now = {
       policies: policies.documents.current,
@@ -77,6 +88,14 @@ export class ObjectStatuses {
       http: httpRoutes.documents.current,
       grpc: grpcRoutes.documents.current,
       grants: values(grants.documents.current),
+    };
+    const ofRoute = (
+      route: RouteResource,
+      http: Documents<HttpRouteResource>,
+      grpc: Documents<GrpcRouteResource>,
+    ) => {
+      const view = this.#view([...values(http), ...values(grpc)], values(now.traffic), now.grants);
+      return [routeStatus(view, route)].filter(isWorthSaying);
     };
     switch (resource.kind) {
       case 'AuthorizationPolicy': {
@@ -89,12 +108,13 @@ export class ObjectStatuses {
         const view = this.#view([], values(withOne(now.traffic, key, resource)), []);
         return [trafficStatus(view, resource)].filter(isWorthSaying);
       }
-      case 'HTTPRoute':
+      case 'HTTPRoute': {
+        const route = datedResource(resource, now.http.get(key)?.value, clock.now());
+        return ofRoute(route, withOne(now.http, key, route), now.grpc);
+      }
       case 'GRPCRoute': {
-        const http = resource.kind === 'HTTPRoute' ? withOne(now.http, key, resource) : now.http;
-        const grpc = resource.kind === 'GRPCRoute' ? withOne(now.grpc, key, resource) : now.grpc;
-        const view = this.#view([...values(http), ...values(grpc)], values(now.traffic), now.grants);
-        return [routeStatus(view, resource)].filter(isWorthSaying);
+        const route = datedResource(resource, now.grpc.get(key)?.value, clock.now());
+        return ofRoute(route, now.http, withOne(now.grpc, key, route));
       }
       case 'ReferenceGrant':
         return [grantStatus(this.#view([], [], []), resource)].filter(isWorthSaying);

@@ -11,6 +11,7 @@ export {
 export type { CompiledPolicy } from './policy/authorization-policy.ts';
 export {
   type DtabResource,
+  datedResource,
   documentWarnings,
   dtabResource,
   type GrantResource,
@@ -38,3 +39,4 @@ export type {
 } from './routes/route-document.ts';
 export { errorStatus, type ObjectStatus, type StatusState, sortStatus } from './status.ts';
 export type { ServerSettings, TrafficDocument } from './traffic/traffic-document.ts';
+export { timeOf } from './values/timestamp.ts';

@@ -4,6 +4,8 @@
  */
 
 import type { ConfigNode, Fields } from '#base/config.ts';
+import { checked } from './values/fields.ts';
+import { timestampProblem } from './values/timestamp.ts';
 
 export interface Metadata {
   name: string;
@@ -11,6 +13,8 @@ export interface Metadata {
   namespace: string;
   labels: Readonly<Record<string, string>>;
   annotations: Readonly<Record<string, string>>;
+  /** When it came to be, RFC 3339; absent where nobody has said or noted it. */
+  creationTimestamp?: string;
   /** The version the writer started from, if the document says so; never a part of the content. */
   resourceVersion: string | undefined;
 }
@@ -54,12 +58,14 @@ export function readMetadata(node: ConfigNode | undefined, rule: NameRule): Meta
   const namespace = readNamespace(fields, rule);
   const labels = readLabels(fields.get('labels'));
   const annotations = readAnnotations(fields.get('annotations'));
+  const creationTimestamp = checked(fields.get('creationTimestamp'), timestampProblem);
   const resourceVersion = fields.get('resourceVersion')?.string();
   // What a Kubernetes API server adds to every object; it says nothing to us.
-  for (const added of ['uid', 'generation', 'creationTimestamp', 'managedFields']) fields.get(added);
+  for (const added of ['uid', 'generation', 'managedFields']) fields.get(added);
   fields.finish();
   if (name === undefined || namespace === undefined) return undefined;
-  return { name, namespace, labels, annotations, resourceVersion };
+  const date = creationTimestamp === undefined ? {} : { creationTimestamp };
+  return { name, namespace, labels, annotations, ...date, resourceVersion };
 }
 
 /** A mapping of label names to values; `{}` when absent. */

@@ -18,6 +18,7 @@ import { type GrantDocument, readReferenceGrant } from './routes/reference-grant
 import type { RouteDocument } from './routes/route-document.ts';
 import type { TrafficDocument } from './traffic/traffic-document.ts';
 import { readTrafficPolicy } from './traffic/traffic-policy.ts';
+import { timestampOf } from './values/timestamp.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -83,12 +84,28 @@ export function dtabResource(name: string, dtab: Dtab, text: string, before?: Dt
   return { kind: 'Dtab', metadata, spec: { dtab: text }, value: dtab };
 }
 
+/**
+ * The document as it is stored: with the date of its creation, unless it stood there without one before.
+ * @param before what is stored under its name. @param nowMs since the epoch
+ */
+export function datedResource<R extends Pick<Resource, 'metadata'>>(
+  resource: R,
+  before: R | undefined,
+  nowMs: number,
+): R {
+  const { metadata } = resource;
+  const known = metadata.creationTimestamp ?? before?.metadata.creationTimestamp;
+  const creationTimestamp = known ?? (before === undefined ? timestampOf(nowMs) : undefined);
+  if (creationTimestamp === metadata.creationTimestamp) return resource;
+  return { ...resource, metadata: { ...metadata, creationTimestamp } };
+}
+
 /** The document as plain data, in the order in which people write it. */
 export function plainResource(
   { kind, metadata, spec }: Pick<Resource, 'kind' | 'metadata' | 'spec'>,
   version?: string,
 ): JsonObject {
-  const { name, namespace, labels, annotations } = metadata;
+  const { name, namespace, labels, annotations, creationTimestamp } = metadata;
   return {
     apiVersion: KIND_FACTS[kind].apiVersion,
     kind,
@@ -97,6 +114,7 @@ export function plainResource(
       ...(namespace === '' ? {} : { namespace }),
       ...(Object.keys(labels).length === 0 ? {} : { labels }),
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
       ...(version === undefined ? {} : { resourceVersion: version }),
     },
     spec,

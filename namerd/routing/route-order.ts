@@ -4,12 +4,14 @@
  *   HTTPRoute   an exact path, a regular expression (ours: the standard leaves its place open), the longest prefix;
  *               then one with a method, the most headers, the most query parameters
  *   GRPCRoute   the longest service, the longest method, the most headers; its methods have become paths
- *   both        then the route's `<namespace>/<name>` (files have no date), then the order within the route
+ *   both        then the older route (one without a date was there before dates were noted), the route's
+ *               `<namespace>/<name>`, the order within the route
  *
  * Matches of GRPCRoutes are tried before those of HTTPRoutes: they fit gRPC requests only, which are the special case.
  */
 
 import type { RouteMatch } from '#api';
+import { timeOf } from '../resources/index.ts';
 import type { PlacedRoute } from './routing-index.ts';
 import { placeOf } from './routing-index.ts';
 
@@ -29,13 +31,16 @@ export interface Candidate {
 export function orderedMatches(routes: readonly PlacedRoute[]): Candidate[] {
   const candidates = routes.flatMap(route => {
     const key = placeOf(route);
+    const { creationTimestamp } = route.metadata;
+    const created = creationTimestamp === undefined ? 0 : timeOf(creationTimestamp);
     return route.value.rules.flatMap(({ matches }, rule) =>
-      matches.map(match => ({ route, key, rule, match, rank: rankOf(route, match) })),
+      matches.map(match => ({ route, key, rule, match, rank: rankOf(route, match), created })),
     );
   });
   // Sorting is stable: within a route the order of rules and matches stays.
   return candidates.sort(
-    (a, b) => compareRanks(a.rank, b.rank) || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0),
+    (a, b) =>
+      compareRanks(a.rank, b.rank) || a.created - b.created || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0),
   );
 }
 

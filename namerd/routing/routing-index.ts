@@ -8,7 +8,11 @@ import type { GrantDocument, RouteDocument, RouteParent, TrafficDocument } from 
 
 /** A document under its name. */
 export interface Placed<T> {
-  readonly metadata: { readonly namespace: string; readonly name: string };
+  readonly metadata: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly creationTimestamp?: string;
+  };
   readonly value: T;
 }
 
@@ -160,7 +164,7 @@ export function isTargetPort({ target }: TrafficDocument, port: ServicePort): bo
 
 /**
  * The policy that holds for the port: one that names the port goes before one for the whole service, and among
- * equals the first by name, as files have no date.
+ * equals the first by name.
  * @param policies of the service, sorted by name
  */
 export function policyFor(policies: readonly PlacedTraffic[], port: ServicePort): PlacedTraffic | undefined {

@@ -17,6 +17,9 @@ export interface Versioned<T> {
 /** An immutable snapshot, sorted by key. */
 export type Documents<T> = ReadonlyMap<string, Versioned<T>>;
 
+/** What a store makes of a value that is written, from what it holds under the key; without effects. */
+export type AsStored<T> = (written: T, before: T | undefined) => T;
+
 export interface DocumentStore<T> {
   /** What is stored now; every change is a new map. */
   readonly documents: Watchable<Documents<T>>;

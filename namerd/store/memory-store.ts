@@ -4,6 +4,7 @@ import { Cell } from '#base/watch.ts';
 import type { ObjectStatus } from '../resources/index.ts';
 import {
   AlreadyExistsError,
+  type AsStored,
   type DocumentStore,
   type Documents,
   MAX_DOCUMENTS,
@@ -18,14 +19,19 @@ export class MemoryStore<T> implements DocumentStore<T> {
   readonly documents: Cell<Documents<T>>;
   readonly problems = new Cell<readonly ObjectStatus[]>([]);
   readonly #limit: number;
+  readonly #asStored: AsStored<T>;
   /** The highest counter among deleted documents: what is created later counts on from here. */
   #deletedUpTo = 0;
 
-  constructor(initial: Iterable<readonly [key: string, value: T]> = [], limit = MAX_DOCUMENTS) {
+  constructor(
+    initial: Iterable<readonly [key: string, value: T]> = [],
+    { limit = MAX_DOCUMENTS, asStored = value => value }: { limit?: number; asStored?: AsStored<T> } = {},
+  ) {
     const first = formatVersion({ counter: 1, digest: '' });
     const entries = [...initial].map(([key, value]) => [key, { value, version: first }] as const);
     this.documents = new Cell(sorted(entries));
     this.#limit = limit;
+    this.#asStored = asStored;
   }
 
   async create(key: string, value: T): Promise<string> {
@@ -57,11 +63,12 @@ export class MemoryStore<T> implements DocumentStore<T> {
     return stored.version;
   }
 
-  #write(key: string, value: T): string {
+  #write(key: string, written: T): string {
     const stored = this.documents.current.get(key);
     if (stored === undefined && this.documents.current.size >= this.#limit)
       throw new StoreFullError(this.#limit);
     const before = stored === undefined ? this.#deletedUpTo : counterOf(stored.version);
+    const value = this.#asStored(written, stored?.value);
     const version = formatVersion({ counter: before + 1, digest: '' });
     this.documents.set(withDocument(this.documents.current, key, { value, version }));
     return version;

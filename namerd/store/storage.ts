@@ -1,11 +1,12 @@
 /** The storage of a namerd: one store for each kind of document. */
 
 import { join } from 'node:path';
-import type { Clock } from '#base/clock.ts';
+import { type Clock, systemClock } from '#base/clock.ts';
 import { Scope } from '#base/lifecycle.ts';
 import { Cell, type Watchable } from '#base/watch.ts';
 import {
   type DtabResource,
+  datedResource,
   type GrantResource,
   type GrpcRouteResource,
   type HttpRouteResource,
@@ -20,7 +21,7 @@ import {
   type TrafficResource,
   type WorkloadResource,
 } from '../resources/index.ts';
-import type { DocumentStore } from './document-store.ts';
+import type { AsStored, DocumentStore } from './document-store.ts';
 import { resourceCodec } from './file/document-codec.ts';
 import { FileStore } from './file/file-store.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -58,28 +59,47 @@ export function storeOf(storage: Storage, kind: Kind): DocumentStore<Resource> {
 }
 
 /** `io.l5d.inMemory` */
-export function memoryStorage(dtabs: Iterable<DtabResource> = []): Storage {
+export function memoryStorage(
+  dtabs: Iterable<DtabResource> = [],
+  { clock = systemClock }: { clock?: Clock } = {},
+): Storage {
+  const open = <K extends Kind>(_kind: K) =>
+    new MemoryStore<ResourceOf<K>>([], { asStored: dating<ResourceOf<K>>(clock) });
   return {
     kind: 'io.l5d.inMemory',
-    dtabs: new MemoryStore([...dtabs].map(dtab => [dtab.metadata.name, dtab] as const)),
-    policies: new MemoryStore(),
-    traffic: new MemoryStore(),
-    httpRoutes: new MemoryStore(),
-    grpcRoutes: new MemoryStore(),
-    grants: new MemoryStore(),
-    services: new MemoryStore(),
-    workloads: new MemoryStore(),
+    dtabs: new MemoryStore(
+      [...dtabs].map(dtab => [dtab.metadata.name, dtab] as const),
+      { asStored: dating<DtabResource>(clock) },
+    ),
+    policies: open('AuthorizationPolicy'),
+    traffic: open('TrafficPolicy'),
+    httpRoutes: open('HTTPRoute'),
+    grpcRoutes: open('GRPCRoute'),
+    grants: open('ReferenceGrant'),
+    services: open('Service'),
+    workloads: open('Workload'),
     problems: new Cell<readonly ObjectStatus[]>([]),
     close: async () => {},
   };
 }
 
+/** Notes when a document was created. */
+function dating<R extends Resource>(clock: Clock): AsStored<R> {
+  return (written, before) => datedResource(written, before, clock.now());
+}
+
 /** `io.nodemesh.file`: `<dir>/<plural of the kind>/…`. @throws StorageError */
-export async function fileStorage({ dir, clock }: { dir: string; clock?: Clock }): Promise<Storage> {
+export async function fileStorage({
+  dir,
+  clock = systemClock,
+}: {
+  dir: string;
+  clock?: Clock;
+}): Promise<Storage> {
   const scope = new Scope();
   const open = async <K extends Kind>(kind: K): Promise<FileStore<ResourceOf<K>>> => {
     const place = { dir: join(dir, KIND_FACTS[kind].plural), codec: resourceCodec(kind) };
-    return scope.own(kind, await FileStore.open(clock === undefined ? place : { ...place, clock }));
+    return scope.own(kind, await FileStore.open({ ...place, clock, asStored: dating(clock) }));
   };
   try {
     const dtabs = await open('Dtab');

@@ -136,6 +136,28 @@ test('a grant opens a service to routes of another namespace while it is there',
   assert.match(await get('status'), /RefNotPermitted/);
 });
 
+test('of equal routes the older one decides, whatever their names, and that is foreseen', async t => {
+  const { client, apply, get } = await start(t);
+  await apply(SERVICE);
+  const rule = (name: string) => `{name: ${name}, backendRefs: [{name: division, port: 80}]}`;
+  await apply(routeYaml('calc/z', 'name: division', rule('old')));
+  const stored = JSON.parse(await get('resources/httproutes/calc/z'));
+  assert.match(stored.metadata.creationTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  const later = routeYaml('calc/a', 'name: division', rule('new')).replace(
+    'namespace: calc',
+    'namespace: calc, creationTimestamp: 2999-01-01T00:00:00Z',
+  );
+  assert.deepEqual(await apply(later), ['rule new: calc/z[old] has the same match and goes before']);
+  const address = watched<AddressState>();
+  client.watch('address', '10.96.0.1:80', address.on);
+  const state = await address.seen(seen => httpOf(seen)?.routes?.matches.length === 2);
+  const { matches = [], actions = [] } = httpOf(state as AddressState)?.routes ?? {};
+  assert.deepEqual(
+    matches.map(({ action }) => actions[action]?.id),
+    ['calc/z[old]', 'calc/a[new]'],
+  );
+});
+
 test("a request's dtab is followed by name, and refused where it leaves the mesh", async t => {
   const { client, apply } = await start(t);
   await apply(SERVICE + serviceYaml('calc/v2', '{name: http, port: 80}'));

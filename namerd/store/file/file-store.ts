@@ -16,6 +16,7 @@ import { Cell } from '#base/watch.ts';
 import { type ObjectStatus, sortStatus } from '../../resources/index.ts';
 import {
   AlreadyExistsError,
+  type AsStored,
   type DocumentStore,
   type Documents,
   MAX_DOCUMENTS,
@@ -41,6 +42,7 @@ export interface FileStoreOptions<T> {
   codec: DocumentCodec<T>;
   clock?: Clock;
   limit?: number;
+  asStored?: AsStored<T>;
 }
 
 /** An editor writes a file in pieces; half of a dtab may be a good dtab. */
@@ -56,6 +58,7 @@ export class FileStore<T> implements DocumentStore<T> {
   readonly #dir: string;
   readonly #codec: DocumentCodec<T>;
   readonly #limit: number;
+  readonly #asStored: AsStored<T>;
   readonly #files: DirectoryFiles;
   readonly #lastGood: LastGood<T>;
   readonly #turns = new TurnQueue();
@@ -63,10 +66,11 @@ export class FileStore<T> implements DocumentStore<T> {
   readonly #bad = new Map<string, ObjectStatus>();
   #unwatch: () => void = () => {};
 
-  private constructor({ dir, codec, limit = MAX_DOCUMENTS }: FileStoreOptions<T>) {
+  private constructor({ dir, codec, limit = MAX_DOCUMENTS, asStored = value => value }: FileStoreOptions<T>) {
     this.#dir = dir;
     this.#codec = codec;
     this.#limit = limit;
+    this.#asStored = asStored;
     this.#files = new DirectoryFiles(dir, file => codec.keyOf(file) !== undefined);
     this.#lastGood = new LastGood(dir, codec);
   }
@@ -175,11 +179,12 @@ export class FileStore<T> implements DocumentStore<T> {
       throw new VersionMismatchError(key, stored.version);
   }
 
-  async #write(key: string, file: string, value: T): Promise<string> {
+  async #write(key: string, file: string, written: T): Promise<string> {
     const stored = this.documents.current.get(key);
     if (stored === undefined && this.documents.current.size >= this.#limit)
       throw new StoreFullError(this.#limit);
     const counter = (parseVersion(stored?.version ?? '')?.counter ?? 0) + 1;
+    const value = this.#asStored(written, stored?.value);
     const { text, version } = this.#codec.encode(value, counter);
     await replaceFile(this.#dir, file, text);
     await this.#files.remember(file);

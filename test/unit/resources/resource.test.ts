@@ -102,6 +102,9 @@ test('bad metadata is refused with a reason', () => {
   assert.match(meta('{name: a, labels: {x: 1}}'), /a string is expected/);
   assert.match(meta('{name: a, label: {}}'), /unknown field 'label'/);
   assert.match(meta('{namespace: a}'), /'name' is missing/);
+  assert.match(meta('{name: a, creationTimestamp: today}'), /creationTimestamp: 'today' is no date/);
+  // As tools write documents that no server has seen.
+  assert.equal(meta('{name: a, creationTimestamp: null}').includes('creationTimestamp'), false);
   assert.match(meta('3'), /a mapping is expected/);
 });
 
@@ -137,6 +140,11 @@ spec:
 status: {parents: []}
 `);
   assert.equal(plainResource(route)['apiVersion'], 'gateway.networking.k8s.io/v1');
+  assert.deepEqual(plainResource(route)['metadata'], {
+    name: 'r',
+    namespace: 'calc',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  });
   assert.deepEqual(plainResource(one(showResource(route))), plainResource(route));
 });
 

@@ -52,6 +52,22 @@ suite('of HTTPRoutes', () => {
     assert.deepEqual(order(route('n/r', worstFirst)), expected);
   });
 
+  test('equals by age, those of one age by name; one without a date is the oldest, and an exact path goes before all that', () => {
+    const dated = (key: string, creationTimestamp: string, path: Match['path'] = prefix('/x')) => {
+      const { metadata, value } = route(key, [[{ path }]]);
+      return { metadata: { ...metadata, creationTimestamp }, value };
+    };
+    const routes = [
+      dated('n/a', '2026-01-03T00:00:00Z'),
+      dated('n/b', '2026-01-02T00:30:00+01:00'),
+      dated('n/d', '2026-01-02T00:00:00Z'),
+      dated('n/c', '2026-01-02T00:00:00Z'),
+      route('n/e', [[{ path: prefix('/x') }]]),
+      dated('n/f', '2026-01-09T00:00:00Z', exact('/x')),
+    ];
+    assert.deepEqual(order(...routes), ['n/f[0]', 'n/e[0]', 'n/b[0]', 'n/c[0]', 'n/d[0]', 'n/a[0]']);
+  });
+
   test('equals by the name of the route, then by their order in it; an exact path with less beats a prefix with more', () => {
     const a = route('n/a', [[{ path: prefix('/x') }], [{ path: prefix('/x') }]]);
     const b = route('n/b', [[{ path: prefix('/x') }], [{ path: exact('/x') }]]);

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { suite, type TestContext, test } from 'node:test';
+import { systemClock } from '#base/clock.ts';
 import { ObjectStatuses } from '../../../namerd/policies/index.ts';
 import { readResources } from '../../../namerd/resources/index.ts';
 import {
@@ -18,7 +19,12 @@ const TO_A = '{backendRefs: [{name: a, port: 80}]}';
 
 async function world(t: TestContext, text: string) {
   const { apply, storage, registry } = await routingWorld(t, text);
-  const statuses = new ObjectStatuses({ storage, registry, meshNamespace: 'nodemesh-system' });
+  const statuses = new ObjectStatuses({
+    storage,
+    registry,
+    meshNamespace: 'nodemesh-system',
+    clock: systemClock,
+  });
   const all = () =>
     statuses
       .all()

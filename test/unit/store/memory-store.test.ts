@@ -24,7 +24,7 @@ test('documents are sorted, and every change is a new snapshot', async () => {
 });
 
 test('conflicts are named errors and change nothing', async () => {
-  const store = new MemoryStore([['a', 1]], 1);
+  const store = new MemoryStore([['a', 1]], { limit: 1 });
   const before = store.documents.current;
   await assert.rejects(store.create('a', 2), { code: 'NM_STORE_EXISTS' });
   await assert.rejects(store.update('a', 2, 'x'), { code: 'NM_STORE_VERSION', version: 'AAAAAAAAAAE=' });
