@@ -5,7 +5,15 @@
 
 import type { Clock, Timer } from '#base/clock.ts';
 
-/** Something that is late. Belongs to at most one list at a time. */
+/** What a request was too late with. */
+export type Lateness = 'timeout_total' | 'timeout_try' | 'timeout_idle';
+
+/** Whose time may run out. */
+export interface Late {
+  late(reason: Lateness): void;
+}
+
+/** Belongs to at most one list at a time. */
 export class Deadline {
   /** @internal */
   dueMs = 0;
@@ -15,10 +23,12 @@ export class Deadline {
   after: Deadline | undefined;
   /** @internal */
   list: DeadlineList | undefined;
-  readonly expired: () => void;
+  readonly #owner: Late;
+  readonly #reason: Lateness;
 
-  constructor(expired: () => void) {
-    this.expired = expired;
+  constructor(owner: Late, reason: Lateness) {
+    this.#owner = owner;
+    this.#reason = reason;
   }
 
   get set(): boolean {
@@ -27,6 +37,11 @@ export class Deadline {
 
   cancel(): void {
     this.list?.remove(this);
+  }
+
+  /** @internal */
+  expired(): void {
+    this.#owner.late(this.#reason);
   }
 }
 

@@ -11,29 +11,24 @@
  */
 
 import { messageOf } from '#base/errors.ts';
-import {
-  forwardRequest,
-  forwardResponse,
-  Http1Error,
-  type RequestHead,
-  type ResponseHead,
-} from '../../http1/index.ts';
+import { forwardResponse, Http1Error, type RequestHead, type ResponseHead } from '../../http1/index.ts';
+import type { Late, Lateness } from '../exchange/deadlines.ts';
 import type { Host } from '../exchange/host.ts';
-import type { Outcome, Plan, Redirect, Upstream, Verdict } from '../exchange/plan.ts';
+import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
+import { Times, tooLate } from '../exchange/times.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
 import { owned } from '../wire/wire.ts';
+import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { ExchangeOwner } from './exchange-owner.ts';
-import { HostEdit } from './host-edit.ts';
 import { RequestBody } from './request-body.ts';
 import { type CopyOwner, ResponseCopy } from './response-copy.ts';
-import { isReusable, isWhole, mayHaveCrossed, takeIdle } from './reuse.ts';
-import { type Lateness, Times } from './times.ts';
-import type { H1Upstream, ResponseReader } from './upstream-connection.ts';
+import { isWhole } from './reuse.ts';
+import type { H1Upstream } from './upstream-connection.ts';
 
 type State = 'idle' | 'planning' | 'connecting' | 'waiting' | 'responding' | 'tunnel';
 
-export class H1Exchange implements ResponseReader, CopyOwner {
+export class H1Exchange implements AttemptOwner, CopyOwner, Late {
   state: State = 'idle';
   requestHead!: RequestHead;
   readonly #owner: ExchangeOwner;
@@ -42,15 +37,13 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   readonly #outcome: Outcome = { status: 0, grpcStatus: -1, requestBytes: 0, responseBytes: 0, reason: '' };
   readonly #request: RequestBody;
   readonly #response: ResponseCopy;
-  readonly #hostEdit = new HostEdit();
+  readonly #attempt: Attempt;
   readonly #times: Times;
-  #upstream: Upstream | undefined;
-  #connection: H1Upstream | undefined;
-  /** The attempt's own mark, so that what comes late for an earlier one is not taken for this one's. */
-  #attempt = 0;
+  /** When something moved last, monotonic milliseconds. */
+  #lastMs = 0;
+  /** Which request it is: what its plan says late must not be taken for another's. */
+  #turn = 0;
   #wait: { cancel(): void } | undefined;
-  /** The next attempt must not be sent on a connection that has waited. */
-  #anew = false;
 
   constructor(owner: ExchangeOwner, plan: Plan, host: Host) {
     this.#owner = owner;
@@ -58,7 +51,8 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.#host = host;
     this.#request = new RequestBody(owner.wire, owner.brake, host.limits.waitingBytes, () => plan.tooLarge());
     this.#response = new ResponseCopy(owner.wire, this);
-    this.#times = new Times(host, reason => this.#late(reason));
+    this.#attempt = new Attempt(host, this);
+    this.#times = new Times(host, this);
   }
 
   /** Something of a response has been sent. */
@@ -77,46 +71,44 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   begin(head: RequestHead, view: CarriedRequest): void {
     const nowMs = this.#host.now();
     this.requestHead = head;
-    this.#times.lastMs = nowMs;
+    this.#lastMs = nowMs;
     this.#outcome.status = 0;
     this.#outcome.reason = '';
-    this.#anew = false;
     this.#response.begin();
     this.state = 'planning';
     const verdict = this.#plan.begin(view, 'http1', nowMs);
     this.#request.begin(this.#plan.keepBytes);
     if (verdict instanceof Promise) {
-      this.#attempt += 1;
       // Naming takes its share of the request's time.
       this.#times.limitTotal(this.#plan.totalMs, nowMs);
-      void this.#later(verdict, this.#attempt);
+      void this.#later(verdict, this.#turn);
     } else this.#follow(verdict, nowMs);
   }
 
   /** Request bytes after the head, framing included: chunk[from…until), which is the client's. */
   body(chunk: Buffer, from: number, until: number): void {
     if (from === until) return;
-    this.#times.moved();
-    this.#request.take(chunk, from, until, this.#connection);
+    this.#moved();
+    this.#request.take(chunk, from, until, this.#attempt.connection);
   }
 
   /** What was gathered leaves; to be called when the client's chunk is read to its end. */
   flush(): void {
-    this.#request.flush(this.#connection);
+    this.#request.flush(this.#attempt.connection);
   }
 
   /** Bytes of the client in a tunnel. */
   tunnelData(chunk: Buffer): void {
-    const connection = this.#connection;
+    const connection = this.#attempt.connection;
     if (connection === undefined) return;
     this.#request.bytes += chunk.length;
-    this.#times.moved();
+    this.#moved();
     if (!connection.wire.write(owned(this.#owner.wire, chunk))) this.#request.pauseClient();
   }
 
   /** The client has half-closed: in a tunnel the application hears of it. */
   clientEnded(): void {
-    if (this.state === 'tunnel') this.#connection?.wire.end();
+    if (this.state === 'tunnel') this.#attempt.connection?.wire.end();
   }
 
   /** What was written to the client must wait for it. */
@@ -126,33 +118,33 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   /** The client takes bytes again. */
   clientDrained(): void {
-    this.#times.moved();
-    this.#response.drained(this.#connection);
+    this.#moved();
+    this.#response.drained(this.#attempt.connection);
   }
 
   /** The client has gone, or is cut off: whatever is under way ends. */
   abandon(reason: string): void {
     if (this.state === 'idle') return;
     this.#outcome.reason ||= reason;
-    this.#connection?.destroy();
     this.#over();
   }
 
   /** @param nowMs called every second: nothing has moved for too long. */
   checkIdle(nowMs: number): void {
-    if (this.state !== 'idle' && this.#times.isIdle(nowMs, this.#plan.idleMs)) this.#late('timeout_idle');
+    const { idleMs } = this.#plan;
+    if (this.state !== 'idle' && idleMs > 0 && nowMs - this.#lastMs >= idleMs) this.late('timeout_idle');
   }
 
   // === Attempts ===
 
-  async #later(verdict: Promise<Verdict>, attempt: number): Promise<void> {
+  async #later(verdict: Promise<Verdict>, turn: number): Promise<void> {
     let said: Verdict;
     try {
       said = await verdict;
     } catch (error) {
       said = HttpRefusal.of(error);
     }
-    if (this.#attempt !== attempt || this.state !== 'planning') return;
+    if (this.#turn !== turn) return;
     this.#follow(said, this.#host.now());
     this.flush();
   }
@@ -167,55 +159,31 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     const plan = this.#plan;
     const next = plan.next(nowMs);
     if (next instanceof HttpRefusal) return this.#answer(next);
-    this.#upstream = next;
-    this.#attempt += 1;
     this.#times.limitAttempt(plan.perTryMs, nowMs);
-    const ready = this.#anew ? undefined : takeIdle(next, nowMs, this.requestHead);
-    if (ready !== undefined) return this.#send(ready);
     this.state = 'connecting';
-    void this.#connect(next, this.#attempt);
+    const ready = this.#attempt.begin(next, this.requestHead, nowMs);
+    if (ready !== undefined) this.#send(ready);
   }
 
-  async #connect(upstream: Upstream, attempt: number): Promise<void> {
-    let connection: H1Upstream;
-    try {
-      connection = await upstream.connectH1();
-    } catch (error) {
-      if (this.#attempt === attempt && this.state === 'connecting') this.#failed(HttpRefusal.of(error), true);
-      return;
-    }
-    // Nobody waits any more; somebody may soon.
-    if (this.#attempt !== attempt || this.state !== 'connecting') return connection.release(this.#host.now());
-    if (connection.closed) {
-      const { address } = upstream;
-      return this.#failed(
-        new HttpRefusal('upstream_reset', `${address} closed the connection at once`),
-        true,
-      );
-    }
+  connected(connection: H1Upstream): void {
     this.#send(connection);
     this.flush();
   }
 
+  unconnected(refusal: HttpRefusal): void {
+    this.#failed(refusal, true);
+  }
+
   #send(connection: H1Upstream): void {
-    const head = this.requestHead;
-    const plan = this.#plan;
-    this.#connection = connection;
     this.state = 'waiting';
-    connection.claim(this);
-    connection.parser.expect(head.method, head.upgrade);
-    const edits = this.#hostEdit.of(plan.authority, plan.requestEdits);
-    const text = forwardRequest(head, head.method, plan.path, edits, true, plan.ownLines);
-    // A client of HTTP/1.0 could not read chunks: the server must not send any.
-    this.#request.send(head.minor === 1 ? text : text.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n'), connection);
+    this.#request.send(this.#attempt.claim(connection, this.requestHead, this.#plan), connection);
   }
 
   #failed(refusal: HttpRefusal, untouched: boolean): void {
     const nowMs = this.#host.now();
     const answered = this.answering;
     const next = this.#plan.failed(refusal, untouched && !answered, nowMs);
-    this.#connection?.destroy();
-    this.#connection = undefined;
+    this.#attempt.drop();
     if (answered) this.#cut(refusal);
     else if (next === 'retry') this.#again(nowMs);
     else this.#answer(next);
@@ -223,7 +191,6 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   #again(nowMs: number): void {
     this.#request.drop();
-    this.#attempt += 1;
     this.state = 'connecting';
     this.#times.attemptOver();
     this.#response.begin();
@@ -239,14 +206,17 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     });
   }
 
-  #late(reason: Lateness): void {
-    if (this.state === 'idle') return;
+  late(reason: Lateness): void {
     // Nothing moves where the client neither sends nor reads: that is not the application's fault.
     const waited = reason === 'timeout_idle' && (this.#response.behind || this.#awaitsClient);
     const refusal = waited
       ? new HttpRefusal('timeout_client', 'the client did not go on in time')
-      : new HttpRefusal(reason, `${this.#upstream?.address ?? ''} did not answer in time`);
+      : tooLate(reason, this.#attempt.address);
     this.#failed(refusal, false);
+  }
+
+  #moved(): void {
+    this.#lastMs = this.#host.now();
   }
 
   get #awaitsClient(): boolean {
@@ -256,24 +226,24 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   // === The application's side ===
 
   responseData(chunk: Buffer): void {
-    const connection = this.#connection as H1Upstream;
-    this.#times.moved();
+    const connection = this.#attempt.connection as H1Upstream;
+    this.#moved();
     if (this.state === 'tunnel') return this.#response.raw(connection, chunk, 0, chunk.length);
     try {
       this.#response.data(connection, chunk);
     } catch (error) {
       if (!(error instanceof Http1Error)) throw error;
-      const where = this.#upstream?.address ?? '';
-      this.#failed(new HttpRefusal('bad_response', `${where}: ${messageOf(error)}`, error), false);
+      const message = `${this.#attempt.address}: ${messageOf(error)}`;
+      this.#failed(new HttpRefusal('bad_response', message, error), false);
     }
   }
 
   responseEnded(): void {
-    const connection = this.#connection as H1Upstream;
+    const connection = this.#attempt.connection as H1Upstream;
     if (this.state === 'tunnel') return this.#owner.wire.end();
     if (this.state === 'responding' && connection.parser.ended()) {
-      this.#times.moved();
-      return this.finished(connection, true);
+      this.#moved();
+      return this.finished(true);
     }
     this.#broke('the application closed the connection');
   }
@@ -284,7 +254,6 @@ export class H1Exchange implements ResponseReader, CopyOwner {
 
   connectionClosed(clean: boolean): void {
     if (this.state !== 'tunnel') return this.#broke('the connection to the application broke');
-    this.#connection = undefined;
     this.#over();
     // What the application said last may still be on its way to the client.
     if (clean) this.#owner.tunnelEnded();
@@ -292,12 +261,9 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   }
 
   #broke(message: string): void {
-    const connection = this.#connection as H1Upstream;
-    const crossed =
-      this.state === 'waiting' && mayHaveCrossed(connection, this.requestHead, this.#request.bytes);
-    this.#anew ||= crossed;
-    const where = this.#upstream?.address ?? '';
-    this.#failed(new HttpRefusal('upstream_reset', `${where}: ${message}`), crossed);
+    const attempt = this.#attempt;
+    const crossed = this.state === 'waiting' && attempt.crossed(this.requestHead, this.#request.bytes);
+    this.#failed(new HttpRefusal('upstream_reset', `${attempt.address}: ${message}`), crossed);
   }
 
   // === The response's copy ===
@@ -311,7 +277,7 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   }
 
   wanted(head: ResponseHead, marked: boolean): boolean {
-    if (this.#plan.responded(head.status, -1, marked, this.#times.lastMs) === 'retry') return false;
+    if (this.#plan.responded(head.status, -1, marked, this.#lastMs) === 'retry') return false;
     this.#times.attemptOver();
     this.#request.commit();
     this.state = 'responding';
@@ -320,17 +286,15 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   }
 
   unwanted(connection: H1Upstream, chunk: Buffer, at: number): void {
-    this.#connection = undefined;
     this.#response.free(connection);
     // Read away if it is here already, else the connection goes.
-    const clean = isWhole(connection.parser, chunk, at);
-    this.#giveBack(connection, clean);
-    this.#again(this.#times.lastMs);
+    this.#giveBack(isWhole(connection.parser, chunk, at));
+    this.#again(this.#lastMs);
   }
 
   switched(connection: H1Upstream, chunk: Buffer, at: number): void {
     const { head } = connection.parser;
-    this.#plan.responded(101, -1, false, this.#times.lastMs);
+    this.#plan.responded(101, -1, false, this.#lastMs);
     this.#outcome.status = 101;
     this.#times.over();
     this.flush();
@@ -345,22 +309,20 @@ export class H1Exchange implements ResponseReader, CopyOwner {
   }
 
   carries(connection: H1Upstream): boolean {
-    return this.#connection === connection;
+    return this.#attempt.connection === connection;
   }
 
-  finished(connection: H1Upstream, clean: boolean): void {
+  finished(clean: boolean): void {
     const persistent = this.persistent && this.#response.keeps;
-    this.#connection = undefined;
-    this.#giveBack(connection, clean);
+    this.#giveBack(clean);
     this.#over();
     this.#owner.responded(persistent);
   }
 
-  #giveBack(connection: H1Upstream, clean: boolean): void {
+  /** @param clean the response was read to its end, and nothing came after it. */
+  #giveBack(clean: boolean): void {
     const sent = this.#owner.requestDone && this.#request.flushed;
-    if (!clean || !sent || !isReusable(connection, this.requestHead)) return connection.destroy();
-    connection.parser.next();
-    connection.release(this.#times.lastMs);
+    this.#attempt.giveBack(clean && sent, this.requestHead, this.#lastMs);
   }
 
   // === Ends ===
@@ -386,9 +348,9 @@ export class H1Exchange implements ResponseReader, CopyOwner {
     this.#times.over();
     this.#wait?.cancel();
     this.#wait = undefined;
-    this.#attempt += 1;
+    this.#attempt.over();
+    this.#turn += 1;
     this.state = 'idle';
-    this.#connection = this.#upstream = undefined;
     this.#outcome.requestBytes = this.#request.bytes;
     this.#outcome.responseBytes = this.#response.bytes;
     this.#request.over();

@@ -10,10 +10,11 @@
  */
 
 import { H2Code, type H2Stream, type Header, type ResetBy, type StreamEvents } from '../../http2/index.ts';
-import { Deadline } from '../exchange/deadlines.ts';
+import type { Late, Lateness } from '../exchange/deadlines.ts';
 import type { Host } from '../exchange/host.ts';
 import { isIdempotent } from '../exchange/idempotent.ts';
 import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
+import { Times, tooLate } from '../exchange/times.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { HeaderEdits } from '../view.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -37,7 +38,7 @@ export interface ExchangeOwner {
 
 type State = 'planning' | 'connecting' | 'waiting' | 'responding' | 'answered' | 'over';
 
-export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
+export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
   readonly grpc: boolean;
   readonly #owner: ExchangeOwner;
   readonly #client: H2Stream;
@@ -56,8 +57,8 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   #moved = false;
   #lastMs = 0;
   #wait: { cancel(): void } | undefined;
-  #total: Deadline | undefined;
-  #perTry: Deadline | undefined;
+  /** Made when a time is limited. */
+  #times: Times | undefined;
 
   constructor(owner: ExchangeOwner, client: H2Stream, request: H2RequestHead, plan: Plan) {
     this.grpc = request.grpc;
@@ -100,7 +101,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
       return;
     }
     const { idleMs } = this.#plan;
-    if (idleMs > 0 && nowMs - this.#lastMs >= idleMs) this.#late('timeout_idle');
+    if (idleMs > 0 && nowMs - this.#lastMs >= idleMs) this.late('timeout_idle');
   }
 
   // === The client's stream ===
@@ -131,7 +132,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     const waitedMs = this.#owner.host.now() - this.#startedMs;
     const outOfTime = this.#grpcMs > 0 && code === H2Code.CANCEL && waitedMs >= this.#grpcMs * PATIENCE;
     if (!outOfTime || this.#outcome.status !== 0) return this.abandon('client_gone');
-    this.#plan.failed(this.#lateness('timeout_total'), false, this.#owner.host.now());
+    this.#plan.failed(tooLate('timeout_total', this.#attempt.address), false, this.#owner.host.now());
     this.abandon('timeout_total');
   }
 
@@ -164,7 +165,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   wanted(status: number, grpcStatus: number, marked: boolean): boolean {
     const plan = this.#plan;
     if (plan.responded(status, grpcStatus, marked, this.#owner.host.now()) === 'retry') return false;
-    this.#perTry?.cancel();
+    this.#times?.attemptOver();
     this.#body.settle();
     this.#state = 'responding';
     this.#outcome.status = status;
@@ -241,10 +242,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
       this.#grpcMs = grpcTimeoutMs(this.#request.grpcTimeout);
       if (this.#grpcMs > 0 && (totalMs === 0 || this.#grpcMs < totalMs)) totalMs = coarseMs(this.#grpcMs);
     }
-    if (totalMs > 0) {
-      this.#total = new Deadline(() => this.#late('timeout_total'));
-      this.#owner.host.deadlines.set(this.#total, totalMs, nowMs);
-    }
+    if (totalMs > 0) this.#limits.limitTotal(totalMs, nowMs);
     this.#try(nowMs);
   }
 
@@ -253,10 +251,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     const { host } = this.#owner;
     const upstream = plan.next(nowMs);
     if (upstream instanceof HttpRefusal) return this.#answer(upstream);
-    if (plan.perTryMs > 0) {
-      this.#perTry ??= new Deadline(() => this.#late('timeout_try'));
-      host.deadlines.set(this.#perTry, plan.perTryMs, nowMs);
-    }
+    if (plan.perTryMs > 0) this.#limits.limitAttempt(plan.perTryMs, nowMs);
     const place = this.#attempt.begin(upstream, host.limits);
     if (place instanceof H2Upstream) return this.#send(place, nowMs);
     this.#state = 'connecting';
@@ -269,9 +264,9 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     if (refusal !== undefined) this.#failed(refusal, refusal.reason === 'upstream_reset');
   }
 
-  #late(reason: 'timeout_total' | 'timeout_try' | 'timeout_idle'): void {
+  late(reason: Lateness): void {
     if (this.#state === 'over') return;
-    const refusal = this.#lateness(reason);
+    const refusal = tooLate(reason, this.#attempt.address);
     if (reason === 'timeout_try') return this.#failed(refusal, false);
     // A client that is slow to read, or goes on sending, is not the application's fault.
     if (!this.#responseDone) this.#plan.failed(refusal, false, this.#owner.host.now());
@@ -281,8 +276,9 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
     this.brokenOff(H2Code.CANCEL);
   }
 
-  #lateness(reason: 'timeout_total' | 'timeout_try' | 'timeout_idle'): HttpRefusal {
-    return new HttpRefusal(reason, `${this.#attempt.address} did not answer in time`);
+  get #limits(): Times {
+    this.#times ??= new Times(this.#owner.host, this);
+    return this.#times;
   }
 
   /** The attempt brought no response. */
@@ -298,7 +294,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
   #again(nowMs: number): void {
     const { backoffMs } = this.#plan;
     this.#state = 'connecting';
-    this.#perTry?.cancel();
+    this.#times?.attemptOver();
     if (backoffMs <= 0) return this.#try(nowMs);
     const { host } = this.#owner;
     this.#wait = host.after(backoffMs, () => {
@@ -309,7 +305,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
 
   #answer(answer: HttpRefusal | Redirect): void {
     if (answer instanceof HttpRefusal) this.#outcome.reason = answer.reason;
-    this.#perTry?.cancel();
+    this.#times?.attemptOver();
     this.#state = 'answered';
     this.#responseDone = true;
     const reply = answerOn(this.#client, answer, this.grpc, this.#request.method);
@@ -333,8 +329,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter {
 
   #over(): void {
     this.#state = 'over';
-    this.#total?.cancel();
-    this.#perTry?.cancel();
+    this.#times?.over();
     this.#wait?.cancel();
     const outcome = this.#outcome;
     outcome.requestBytes = this.#body.bytes;

@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { Deadline, Deadlines } from '../../../../../node-proxy/policy/exchange/deadlines.ts';
 import { FakeClock } from '../../../../lib/fake-clock.ts';
 
+const on = (late: () => void) => new Deadline({ late }, 'timeout_total');
+
 describe('deadlines', () => {
   it('expire in time and once, whatever is set, set anew and cancelled', () => {
     const action = fc.record({
@@ -17,10 +19,7 @@ describe('deadlines', () => {
         const deadlines = new Deadlines(clock);
         const due = new Map<number, number>();
         const rang: [number, number][] = [];
-        const all = Array.from(
-          { length: 10 },
-          (_, i) => new Deadline(() => rang.push([i, clock.monotonic()])),
-        );
+        const all = Array.from({ length: 10 }, (_, i) => on(() => rang.push([i, clock.monotonic()])));
         const expectedRings: [number, number][] = [];
         const pass = (ms: number) => {
           const end = clock.monotonic() + ms;
@@ -58,11 +57,11 @@ describe('deadlines', () => {
     const clock = new FakeClock();
     const deadlines = new Deadlines(clock);
     const rang: string[] = [];
-    const again = new Deadline(() => {
+    const again = on(() => {
       rang.push(`again ${clock.monotonic()}`);
       if (rang.length === 1) deadlines.set(again, 1_000, clock.monotonic());
     });
-    const other = new Deadline(() => rang.push(`other ${clock.monotonic()}`));
+    const other = on(() => rang.push(`other ${clock.monotonic()}`));
     deadlines.set(again, 1_000, 0);
     clock.advance(900);
     deadlines.set(other, 1_000, 900);
@@ -73,8 +72,8 @@ describe('deadlines', () => {
   it('may cancel one another while they ring', () => {
     const clock = new FakeClock();
     const deadlines = new Deadlines(clock);
-    const second = new Deadline(() => assert.fail('it was cancelled'));
-    const first = new Deadline(() => second.cancel());
+    const second = on(() => assert.fail('it was cancelled'));
+    const first = on(() => second.cancel());
     deadlines.set(first, 10, 0);
     deadlines.set(second, 10, 0);
     clock.advance(100);
@@ -84,7 +83,7 @@ describe('deadlines', () => {
   it('of one length share a timer that is not touched when they are cancelled', () => {
     const clock = new FakeClock();
     const deadlines = new Deadlines(clock);
-    const deadline = new Deadline(() => assert.fail('it was cancelled'));
+    const deadline = on(() => assert.fail('it was cancelled'));
     for (let i = 0; i < 1_000; i++) {
       deadlines.set(deadline, 10_000, clock.monotonic());
       deadline.cancel();
@@ -99,7 +98,7 @@ describe('deadlines', () => {
     const clock = new FakeClock();
     const deadlines = new Deadlines(clock);
     for (let i = 0; i < 100_000; i++) {
-      const deadline = new Deadline(() => {});
+      const deadline = on(() => {});
       deadlines.set(deadline, 1e9 + i, clock.monotonic());
       deadline.cancel();
     }

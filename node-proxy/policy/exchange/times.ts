@@ -1,0 +1,50 @@
+/**
+ * How long one request may take, and one attempt of it. Neither is limited unless a route or service says so, thus
+ * deadlines are made when there is something to wait for, and then used again.
+ */
+
+import { HttpRefusal } from '../reply/index.ts';
+import { Deadline, type Late, type Lateness } from './deadlines.ts';
+import type { Host } from './host.ts';
+
+export class Times {
+  readonly #host: Host;
+  readonly #owner: Late;
+  #total: Deadline | undefined;
+  #attempt: Deadline | undefined;
+
+  constructor(host: Host, owner: Late) {
+    this.#host = host;
+    this.#owner = owner;
+  }
+
+  /** @param ms for the whole request, from its first mention on; 0 = any time. */
+  limitTotal(ms: number, nowMs: number): void {
+    if (ms <= 0 || this.#total?.set === true) return;
+    this.#total ??= new Deadline(this.#owner, 'timeout_total');
+    this.#host.deadlines.set(this.#total, ms, nowMs);
+  }
+
+  /** @param ms for the attempt that begins; 0 = any time. */
+  limitAttempt(ms: number, nowMs: number): void {
+    if (ms <= 0) return;
+    this.#attempt ??= new Deadline(this.#owner, 'timeout_try');
+    this.#host.deadlines.set(this.#attempt, ms, nowMs);
+  }
+
+  attemptOver(): void {
+    this.#attempt?.cancel();
+  }
+
+  /** Nothing is limited any more but silence. */
+  over(): void {
+    this.#total?.cancel();
+    this.#attempt?.cancel();
+  }
+}
+
+/** @param address where the last attempt went; '' when there was none. */
+export function tooLate(reason: Lateness, address: string): HttpRefusal {
+  const who = address === '' ? 'whoever says where it goes' : address;
+  return new HttpRefusal(reason, `${who} did not answer in time`);
+}
