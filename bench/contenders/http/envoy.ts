@@ -137,7 +137,8 @@ function tlsOf(certificate: string, root: string, protocols: readonly string[]):
   return {
     common_tls_context: {
       alpn_protocols: protocols,
-      tls_params: { tls_minimum_protocol_version: 'TLSv1_3' },
+      // Its clients speak no TLS 1.3 by default.
+      tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
       tls_certificates: [
         { certificate_chain: { filename: certificate }, private_key: { filename: certificate } },
       ],
