@@ -50,6 +50,22 @@ export class ConnectionRefused extends MeshError {
   }
 }
 
+const ENDPOINT_FAULTS: ReadonlySet<Reason> = new Set([
+  'connect_failed',
+  'connect_timeout',
+  'tls_failure',
+  'wrong_identity',
+  'peer_error',
+]);
+
+/**
+ * Does it speak against the endpoint where it happened? Not what is amiss on this side, and not `tunnel_gone`: a proxy
+ * that is being replaced says GOAWAY, the application behind it may be fine.
+ */
+export function blamesEndpoint(reason: Reason): boolean {
+  return ENDPOINT_FAULTS.has(reason);
+}
+
 /** Maps whatever a socket or TLS stream failed with to a reason; the only place that knows Node's codes. */
 export function refusalOf(error: unknown, where: string): ConnectionRefused {
   if (error instanceof ConnectionRefused) return error;

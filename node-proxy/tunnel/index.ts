@@ -4,7 +4,7 @@ export { Authorizer, DENY_ALL, PolicyUnreadable } from '../authorize/index.ts';
 export type { SocketReader } from './accept.ts';
 export type { Connector, Outgoing } from './connector.ts';
 export type { WorkerContext } from './context.ts';
-export { ConnectionRefused, type Reason, refusalOf } from './failure.ts';
+export { blamesEndpoint, ConnectionRefused, type Reason, refusalOf } from './failure.ts';
 export { type Credential, Credentials } from './hbone/credentials.ts';
 export { HBONE_PORT, INBOUND_PLAIN_PORT, OUTBOUND_PORT, PROXY_MARK } from './hbone/wire.ts';
 export { callerAt, callerOf, enter, type InboundCaller, type Visit } from './inbound/enter.ts';

@@ -10,7 +10,7 @@ import { admit } from './accept.ts';
 import { Connector } from './connector.ts';
 import type { WorkerContext } from './context.ts';
 import { dial } from './dial.ts';
-import { ConnectionRefused, refusalOf } from './failure.ts';
+import { blamesEndpoint, ConnectionRefused, refusalOf } from './failure.ts';
 import { OUTBOUND_PORT } from './hbone/wire.ts';
 import { callerOf } from './inbound/enter.ts';
 import { callHttp } from './inbound/http-call.ts';
@@ -186,28 +186,16 @@ export class Outbound {
   }
 
   /** Says to the endpoint's record what happened. @returns whether another endpoint may be tried. */
-  #blame(endpoint: Endpoint, error: ConnectionRefused): boolean {
+  #blame({ accrual }: Endpoint, { reason }: ConnectionRefused): boolean {
     const nowMs = this.#context.clock.monotonic();
-    switch (error.reason) {
-      case 'connect_failed':
-      case 'connect_timeout':
-      case 'tls_failure':
-      case 'wrong_identity':
-      case 'peer_error':
-        endpoint.accrual.failed(nowMs);
-        return true;
-      case 'tunnel_gone':
-        // A proxy that is being replaced says GOAWAY; the application behind it may be fine.
-        endpoint.accrual.abandoned(nowMs);
-        return true;
-      case 'policy':
-        // It answered, and its answer stands: asking a sibling until one says yes would be a way around.
-        endpoint.accrual.succeeded();
-        return false;
-      default:
-        endpoint.accrual.abandoned(nowMs);
-        return false;
+    if (reason === 'policy') {
+      // It answered, and its answer stands: asking a sibling until one says yes would be a way around.
+      accrual.succeeded();
+      return false;
     }
+    if (blamesEndpoint(reason)) accrual.failed(nowMs);
+    else accrual.abandoned(nowMs);
+    return blamesEndpoint(reason) || reason === 'tunnel_gone';
   }
 
   async #resolve(destination: string): Promise<Target> {
