@@ -4,7 +4,7 @@
  * context are put back here. Source: LinkerdHeaders.scala of Linkerd 1.7.
  */
 
-import { type Field, fieldsNamed, NO_FIELDS } from '../own-fields.ts';
+import { type Field, fieldsNamed } from '../own-fields.ts';
 import type { CarriedRequest } from '../view.ts';
 
 /** Passed on as they are: they decide nothing. */
@@ -19,6 +19,7 @@ export function requestedDtab(view: CarriedRequest): string | undefined {
 }
 
 /**
+ * For requests that have reserved fields; others have no context to pass on.
  * @param dtab what holds for this request, or ''.
  * @param deadlineMs when the request is over, milliseconds since the epoch; 0 = never.
  */
@@ -28,7 +29,6 @@ export function contextFields(
   nowMs: number,
   deadlineMs: number,
 ): readonly Field[] {
-  if (!view.reserved && dtab === '' && deadlineMs === 0) return NO_FIELDS;
   const fields = fieldsNamed(view, PASSED);
   if (dtab !== '') fields.push(['l5d-ctx-dtab', dtab]);
   const deadline = strictest(view.header('l5d-ctx-deadline'), nowMs, deadlineMs);
@@ -48,7 +48,6 @@ function strictest(sent: string | undefined, nowMs: number, deadlineMs: number):
 
 /** Milliseconds since the epoch of the deadline that was sent; undefined if there is none. */
 export function sentDeadlineMs(view: CarriedRequest): number | undefined {
-  if (!view.reserved) return undefined;
   const nanos = /^\d{1,19} (\d{1,19})$/.exec(view.header('l5d-ctx-deadline') ?? '')?.[1];
   return nanos === undefined ? undefined : Number(BigInt(nanos) / 1_000_000n);
 }

@@ -3,6 +3,7 @@
  * (HTTP/1.1) or stream (HTTP/2); nothing is made per request on the common way.
  */
 
+import type { HashOn } from '#api';
 import {
   hashText,
   type LoadedEndpoint,
@@ -10,6 +11,8 @@ import {
   type RequestBranch,
   type ServiceClient,
 } from '../../balance/index.ts';
+import { nameKey } from '../../resolve/index.ts';
+import { blamesEndpoint, ConnectionRefused } from '../../tunnel/index.ts';
 import { tooMuchHeld } from '../exchange/held-bytes.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
 import type { HttpVersion } from '../flow.ts';
@@ -46,6 +49,9 @@ export class OutboundPlan implements Plan {
   #name = '';
   #dtab = '';
   #context: readonly Field[] = NO_FIELDS;
+  /** What keeps a client with its branch, as uint32; -1: nothing. */
+  #sticky = -1;
+  /** What keeps a client with its endpoint. */
   #hash = -1;
   #service: ServiceClient | undefined;
   #upstream: PodUpstream | undefined;
@@ -76,13 +82,13 @@ export class OutboundPlan implements Plan {
     this.#reset(view, version, nowMs);
     const { service, pod } = this.#client;
     const { settings } = service;
-    service.budget.deposit();
     if (!this.#client.held.hold(view.size)) return tooMuchHeld();
     this.#heldBytes = view.size;
     if (view.reserved) {
       const refusal = this.#readReserved(view);
       if (refusal !== undefined) return refusal;
     }
+    this.#sticky = this.#hashOf(settings.stickyOn);
     let named: string = OWN_NAME;
     if (service.identifiers !== undefined) {
       const name = service.identifiers.identify(view);
@@ -122,6 +128,8 @@ export class OutboundPlan implements Plan {
       this.#client.service.counters.shed += 1;
       return new HttpRefusal('overloaded', `${service.requests} requests to ${service.id} are under way`);
     }
+    // What is answered here pays for no retries.
+    if (this.#attempts === 0) this.#client.service.budget.deposit();
     this.#epoch = loaded.begin(nowMs);
     this.#underWay = true;
     this.#attemptMs = nowMs;
@@ -182,7 +190,8 @@ export class OutboundPlan implements Plan {
   }
 
   /** Is it no fault of the endpoint's? */
-  #saysNothing({ reason, by }: HttpRefusal, untouched: boolean): boolean {
+  #saysNothing({ reason, by, cause }: HttpRefusal, untouched: boolean): boolean {
+    if (cause instanceof ConnectionRefused) return !blamesEndpoint(cause.reason);
     // A server may close a connection that waits whenever it likes.
     if (reason === 'upstream_reset') return untouched;
     if (reason === 'timeout_total') return this.#hurried;
@@ -248,7 +257,7 @@ export class OutboundPlan implements Plan {
     this.#name = this.#client.service.name;
     this.#dtab = '';
     this.#context = NO_FIELDS;
-    this.#hash = -1;
+    this.#sticky = this.#hash = -1;
     this.#attempts = 0;
     this.#underWay = false;
     this.#firstByteMs = 0;
@@ -291,7 +300,7 @@ export class OutboundPlan implements Plan {
       return { status: action.redirect.status, location };
     }
     const shares = routes.shares.get(action);
-    const sticky = this.#sticky(view);
+    const sticky = this.#sticky;
     const index = (sticky >= 0 ? shares?.byHash(sticky) : shares?.next()) ?? -1;
     const backend = action.backends[index];
     if (backend === undefined)
@@ -306,10 +315,9 @@ export class OutboundPlan implements Plan {
     return undefined;
   }
 
-  #sticky(view: CarriedRequest): number {
-    const { stickyOn } = this.#client.service.settings;
-    if (stickyOn === undefined) return -1;
-    const text = hashOf(stickyOn, view, this.#client.source.ip);
+  /** @returns uint32, or -1 when the request has nothing of that kind. */
+  #hashOf(on: HashOn | undefined): number {
+    const text = on === undefined ? undefined : hashOf(on, this.#view, this.#client.source.ip);
     return text === undefined ? -1 : hashText(text);
   }
 
@@ -317,24 +325,27 @@ export class OutboundPlan implements Plan {
     const action = this.#match?.action;
     this.totalMs = action?.requestMs ?? totalMs;
     this.perTryMs = action?.backendRequestMs ?? perTryMs;
-    const epochMs = this.#client.wallNow();
-    const sent = sentDeadlineMs(this.#view);
-    // Advisory in Linkerd; a caller that has given up gains nothing from our going on.
-    this.#hurried = sent !== undefined && (this.totalMs === 0 || sent - epochMs < this.totalMs);
-    if (sent !== undefined && this.#hurried) this.totalMs = Math.max(Math.ceil(sent - epochMs), 1);
+    if (this.#view.reserved) this.#heedContext(this.#view);
     this.keepBytes = this.#retries.settle(action?.retry, this.#method, this.#version);
-    this.#context = contextFields(
-      this.#view,
-      this.#dtab,
-      epochMs,
-      this.totalMs > 0 && (this.#view.reserved || this.#dtab !== '') ? epochMs + this.totalMs : 0,
-    );
+  }
+
+  /** What the caller's own request was told, and what is passed on of it. */
+  #heedContext(view: CarriedRequest): void {
+    const epochMs = this.#client.wallNow();
+    const sent = sentDeadlineMs(view);
+    // Advisory in Linkerd; a caller that has given up gains nothing from our going on.
+    if (sent !== undefined && (this.totalMs === 0 || sent - epochMs < this.totalMs)) {
+      this.#hurried = true;
+      this.totalMs = Math.max(Math.ceil(sent - epochMs), 1);
+    }
+    const deadlineMs = this.totalMs > 0 ? epochMs + this.totalMs : 0;
+    this.#context = contextFields(view, this.#dtab, epochMs, deadlineMs);
   }
 
   #bind(named: string): Verdict | Promise<Verdict> {
     if (named === OWN_NAME && this.#dtab === '') return this.#choose(this.#client.service.own);
     if (named !== OWN_NAME) this.#name = named;
-    const key = this.#dtab === '' ? this.#name : `${this.#name} ${this.#dtab}`;
+    const key = nameKey(this.#name, this.#dtab);
     const known = this.#client.names.known(key);
     if (known !== undefined) return this.#choose(known);
     return this.#resolve(key, this.#turn);
@@ -348,8 +359,7 @@ export class OutboundPlan implements Plan {
   }
 
   #choose(bound: NameClient): Verdict {
-    const sticky = this.#sticky(this.#view);
-    const branch: RequestBranch = sticky >= 0 ? bound.pickByHash(sticky) : bound.next();
+    const branch: RequestBranch = this.#sticky >= 0 ? bound.pickByHash(this.#sticky) : bound.next();
     if ('none' in branch) {
       const { none, message } = branch;
       return new HttpRefusal(
@@ -359,11 +369,7 @@ export class OutboundPlan implements Plan {
     }
     this.#service = branch.client;
     const { hashOn } = branch.client.settings.balancer;
-    this.#hash = sticky;
-    if (hashOn !== undefined) {
-      const text = hashOf(hashOn, this.#view, this.#client.source.ip);
-      this.#hash = text === undefined ? -1 : hashText(text);
-    }
+    this.#hash = hashOn === undefined ? this.#sticky : this.#hashOf(hashOn);
     return 'forward';
   }
 

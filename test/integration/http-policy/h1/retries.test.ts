@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_CLIENT_SETTINGS, DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from '#api';
+import { ConnectionRefused } from '../../../../node-proxy/tunnel/index.ts';
 import { FakeClock } from '../../../lib/fake-clock.ts';
 import { type AppRequest, ok, reply } from '../../../lib/http-policy/app.ts';
 import { eventually } from '../../../lib/http-policy/loopback.ts';
@@ -102,6 +103,26 @@ describe('another attempt', () => {
     client.send(get('/'));
     await client.responses(2);
     assert.equal(app.requests.length, 4);
+  });
+
+  it('is paid for by requests that are sent, not by those that the proxy answers itself', async () => {
+    const app = await appOf(failing(1_000_000));
+    const { http } = settings({ attempts: 10, budget: { ratio: 0.5, minPerSecond: 0, ttlMs: 10_000 } });
+    const own = { weight: 1, name: '/svc/shop/web/http', filters: [] };
+    const routes = {
+      matches: [{ action: 0, headers: [], query: [], path: { kind: 'exact' as const, value: '/there' } }],
+      actions: [{ id: 'r[0]', grpc: false, filters: [], backends: [own] }],
+    };
+    const names = { [own.name]: [app.address] };
+    const { client } = await stageOf([app], { http: { ...http, routes }, names });
+    client.send(get('/nowhere').repeat(20));
+    assert.equal((await client.responses(20)).at(-1)?.start, '404');
+    client.send(get('/there'));
+    assert.equal((await client.responses(21)).at(-1)?.start, '503');
+    assert.equal(app.requests.length, 1);
+    client.send(get('/there'));
+    await client.responses(22);
+    assert.equal(app.requests.length, 3);
   });
 
   it('is made whatever the refused answer goes on to say', async () => {
@@ -357,4 +378,25 @@ describe('limits', () => {
     assert.equal(hop.counters('/#/registry/shop/web/http').ejected, 0);
     assert.equal(hop.counters('/#/registry/shop/web/http').ejections, 1);
   });
+});
+
+it('what is not the fault of an endpoint does not speak against it', async () => {
+  const app = await appOf(failing(0));
+  const { client, hop } = await stageOf([app]);
+  for (const reason of ['no_certificate', 'tunnel_gone', 'unenrolled'] as const) {
+    hop.dialling = async () => {
+      throw new ConnectionRefused(reason, 'not now');
+    };
+    const asked = client.text.split('HTTP/1.1 ').length - 1;
+    client.send(get('/').repeat(5));
+    await client.responses(asked + 5);
+    assert.match(
+      (await client.responses(asked + 5)).at(-1)?.payload ?? '',
+      /^502 connect_failed: not now/,
+      reason,
+    );
+  }
+  hop.dialling = async () => {};
+  client.send(get('/'));
+  assert.equal((await client.responses(16)).at(-1)?.start, '200');
 });
