@@ -89,6 +89,7 @@ export class HttpPolicy implements HttpHooks {
       limits: context.limits,
       enter: options.enter ?? enter,
       gate: { requests, log, edges, held },
+      apps: new Set(),
     };
   }
 
@@ -110,6 +111,7 @@ export class HttpPolicy implements HttpHooks {
     const nowMs = this.#worker.now();
     this.#worker.check();
     this.#services.sweep();
+    for (const app of this.#inbound.apps) app.sweep(nowMs);
     const { localPods } = this.#context;
     for (const [id, upstreams] of this.#upstreams) {
       upstreams.sweep(nowMs, this.#worker.draining);

@@ -108,6 +108,11 @@ export class AppUpstream implements Upstream {
 
   waited(): void {}
 
+  /** To be called every second. An application of HTTP/1.1 closes what it does not want to keep by itself. */
+  sweep(nowMs: number): void {
+    this.h2?.sweep(nowMs);
+  }
+
   close(): void {
     this.closed = true;
     this.takeReady()?.reset();

@@ -23,6 +23,8 @@ export interface InboundParts {
   limits: TunnelLimits;
   /** Connects to the application. */
   enter: typeof enter;
+  /** Of connections that carry HTTP, to be swept. */
+  apps: Set<AppUpstream>;
 }
 
 export async function openInbound(call: InboundCall, parts: InboundParts): Promise<void> {
@@ -60,11 +62,13 @@ export async function openInbound(call: InboundCall, parts: InboundParts): Promi
       parts.gate,
       within || caller.requests === true,
     );
+    parts.apps.add(app);
     const server = parts.worker.serve(version, wire, () => new InboundPlan(gate, app, visitor.plans), {
       destination: formatEndpoint(ip, port),
       closed: () => {
         gate.close();
         visitor.leave();
+        parts.apps.delete(app);
         app.close();
       },
       nonsense: reason => parts.gate.requests.refused(gate.requestLabels(version), reason),
