@@ -8,7 +8,10 @@ import type { H2Pool } from '../h2/upstream-pool.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import { SocketWire } from '../wire/socket-wire.ts';
 import { StartedWire, Switch } from '../wire/started.ts';
-import type { Wire } from '../wire/wire.ts';
+import { owned, type Wire } from '../wire/wire.ts';
+
+/** Room for SETTINGS and the like. */
+const EARLY_BYTES = 4_096;
 
 interface Connected {
   wire: Wire;
@@ -30,6 +33,8 @@ export class AppUpstream implements Upstream {
   readonly #enter: typeof enter;
   /** Connected before anybody asked, to know that the application is there. */
   #ready: Wire | undefined;
+  /** Bytes that the application has said meanwhile. */
+  #spoken = 0;
   #again = false;
 
   constructor(
@@ -72,18 +77,29 @@ export class AppUpstream implements Upstream {
     wire.start(listening);
   }
 
-  /** It waits for a request. If the application ends it before, or speaks unasked, the request connects anew. */
+  /**
+   * It waits for a request. If the application ends it before, the request connects anew; also if it has spoken, unless
+   * that can be HTTP/2, where the application need not wait for its client (RFC 9113 §3.4).
+   */
   keep(wire: Wire, listening: Switch): void {
-    const ready = new StartedWire(wire, listening, [], false);
+    const early: Buffer[] = [];
+    const ready = new StartedWire(wire, listening, early, false);
     this.#ready = ready;
+    this.#spoken = 0;
     const drop = () => {
       if (this.#ready === ready) this.#ready = undefined;
       wire.reset();
     };
-    listening.target = { onData: drop, onEnd: drop, onDrain: () => {}, onClosed: drop };
+    const onData = (chunk: Buffer) => {
+      this.#spoken += chunk.length;
+      if (this.#spoken > EARLY_BYTES) drop();
+      else early.push(owned(wire, chunk));
+    };
+    listening.target = { onData, onEnd: drop, onDrain: () => {}, onClosed: drop };
   }
 
   async connectH1(): Promise<H1Upstream> {
+    if (this.#spoken > 0) this.takeReady()?.reset();
     const waited = this.#ready !== undefined;
     const { wire, closed } = await this.connect();
     const connection = new H1Upstream(wire, this, closed);
