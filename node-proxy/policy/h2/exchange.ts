@@ -81,8 +81,11 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
     this.#startedMs = this.#lastMs = nowMs;
     this.#body.ended = endStream;
     const verdict = this.#plan.begin(this.#request, this.grpc ? 'grpc' : 'http2', nowMs);
-    if (verdict instanceof Promise) void this.#later(verdict);
-    else this.#follow(verdict, nowMs);
+    if (verdict instanceof Promise) {
+      // Naming takes its share of the request's time.
+      this.#limitTotal(nowMs);
+      void this.#later(verdict);
+    } else this.#follow(verdict, nowMs);
   }
 
   /** Ends it at once: the client has gone, or is cut off. */
@@ -237,13 +240,17 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
 
   #follow(verdict: Verdict, nowMs: number): void {
     if (verdict !== 'forward') return this.#answer(verdict);
+    this.#limitTotal(nowMs);
+    this.#try(nowMs);
+  }
+
+  #limitTotal(nowMs: number): void {
     let { totalMs } = this.#plan;
     if (this.#request.grpcTimeout !== undefined) {
       this.#grpcMs = grpcTimeoutMs(this.#request.grpcTimeout);
       if (this.#grpcMs > 0 && (totalMs === 0 || this.#grpcMs < totalMs)) totalMs = coarseMs(this.#grpcMs);
     }
     if (totalMs > 0) this.#limits.limitTotal(totalMs, nowMs);
-    this.#try(nowMs);
   }
 
   #try(nowMs: number): void {

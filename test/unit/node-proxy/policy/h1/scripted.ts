@@ -1,14 +1,14 @@
-/** A client's connection of HTTP/1.1 whose wires, plan and upstream do what a test says, at the very moment it says. */
+/** A client's connection of HTTP/1.1 whose wires and upstream do what a test says, at the very moment it says. */
 
 import { Deadlines } from '../../../../../node-proxy/policy/exchange/deadlines.ts';
 import type { Host } from '../../../../../node-proxy/policy/exchange/host.ts';
-import type { Outcome, Plan, Upstream, Verdict } from '../../../../../node-proxy/policy/exchange/plan.ts';
+import type { Upstream } from '../../../../../node-proxy/policy/exchange/plan.ts';
 import { H1Server } from '../../../../../node-proxy/policy/h1/server-connection.ts';
 import { H1Upstream } from '../../../../../node-proxy/policy/h1/upstream-connection.ts';
 import { DEFAULT_HTTP_LIMITS } from '../../../../../node-proxy/policy/limits.ts';
-import type { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.ts';
 import type { Wire, WireEvents } from '../../../../../node-proxy/policy/wire/wire.ts';
 import { FakeClock } from '../../../../lib/fake-clock.ts';
+import { ScriptedPlan } from '../exchange/scripted-plan.ts';
 
 export class ScriptedWire implements Wire {
   readonly ephemeral = true;
@@ -73,49 +73,6 @@ export class ScriptedWire implements Wire {
     if (this.closed) return;
     this.closed = true;
     this.events?.onClosed(clean);
-  }
-}
-
-export class ScriptedPlan implements Plan {
-  totalMs = 0;
-  perTryMs = 0;
-  idleMs = 0;
-  keepBytes = -1;
-  path = '';
-  readonly authority = undefined;
-  readonly requestEdits = undefined;
-  readonly responseEdits = undefined;
-  readonly ownLines = '';
-  readonly ownFields = [];
-  readonly backoffMs = 0;
-  verdict: () => Verdict | Promise<Verdict> = () => 'forward';
-  upstream: Upstream | HttpRefusal;
-  retry: (refusal: HttpRefusal, untouched: boolean) => boolean = (_refusal, untouched) => untouched;
-  retryStatus = 0;
-  readonly ends: Outcome[] = [];
-  readonly failures: [reason: string, untouched: boolean][] = [];
-
-  constructor(upstream: Upstream) {
-    this.upstream = upstream;
-  }
-
-  begin({ path }: { path: string }): Verdict | Promise<Verdict> {
-    this.path = path;
-    return this.verdict();
-  }
-  next(): Upstream | HttpRefusal {
-    return this.upstream;
-  }
-  responded(status: number): 'forward' | 'retry' {
-    return status === this.retryStatus ? 'retry' : 'forward';
-  }
-  failed(refusal: HttpRefusal, untouched: boolean): 'retry' | HttpRefusal {
-    this.failures.push([refusal.reason, untouched]);
-    return this.retry(refusal, untouched) ? 'retry' : refusal;
-  }
-  tooLarge(): void {}
-  end(outcome: Outcome): void {
-    this.ends.push({ ...outcome });
   }
 }
 
