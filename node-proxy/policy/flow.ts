@@ -52,7 +52,10 @@ export interface ServiceCounters {
 
 export interface RequestTable {
   edge(labels: RequestLabels): RequestEdge;
-  /** The counters of `<namespace>/<service>` (or a bound id for what the breaker and limits count). */
+  /**
+   * The counters of `<namespace>/<service>` (or a bound id for what the breaker and limits count). Who holds them asks
+   * again now and then: what nobody asks for is forgotten.
+   */
   service(name: string): ServiceCounters;
   /** A request, or what was meant to be one, that this proxy answered itself. */
   refused(labels: RequestLabels, reason: string): void;

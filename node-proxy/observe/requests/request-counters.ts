@@ -14,11 +14,15 @@ import { CountedService, type ServiceChange } from './service-counters.ts';
 /** Edges and services that one worker counts apart; further ones are counted together. */
 const MAX_EDGES = 5_000;
 const MAX_SERVICES = 5_000;
-/** Edges not used for this many takes (seconds) are not found any more. */
+/** Edges not used, and services not asked for, for this many takes (seconds) are not found any more. */
 const IDLE_TAKES = 600;
 
 /** What happened since the last report. */
-export type RequestDelta = ({ kind: 'edge' } & EdgeRequests) | ({ kind: 'service' } & ServiceChange);
+export type RequestDelta =
+  | ({ kind: 'edge' } & EdgeRequests)
+  | ({ kind: 'service' } & ServiceChange)
+  /** A service is known here no more. */
+  | { kind: 'gone'; name: string };
 
 export { STATUS_CLASSES };
 
@@ -54,6 +58,7 @@ export class RequestCounters implements RequestTable {
       service = new CountedService(name);
       this.#services.set(name, service);
     }
+    service.askedTake = this.#takes;
     return service;
   }
 
@@ -71,13 +76,18 @@ export class RequestCounters implements RequestTable {
       const change = service.take();
       if (change !== undefined) deltas.push({ kind: 'service', ...change });
     }
-    if (this.#takes % IDLE_TAKES === 0) this.#forget();
+    if (this.#takes % IDLE_TAKES === 0) this.#forget(deltas);
     return deltas;
   }
 
-  #forget(): void {
-    for (const [key, edge] of this.#edges)
-      if (this.#takes - edge.lastTake >= IDLE_TAKES) this.#edges.delete(key);
+  #forget(deltas: RequestDelta[]): void {
+    const since = this.#takes - IDLE_TAKES;
+    for (const [key, edge] of this.#edges) if (edge.lastTake <= since) this.#edges.delete(key);
+    for (const [name, service] of this.#services) {
+      if (service.askedTake > since) continue;
+      this.#services.delete(name);
+      deltas.push({ kind: 'gone', name });
+    }
   }
 
   #edge(labels: RequestLabels): CountedEdge {

@@ -80,7 +80,8 @@ export class RequestMetrics {
   add(worker: string, deltas: readonly RequestDelta[]): void {
     for (const delta of deltas) {
       if (delta.kind === 'edge') this.#addEdge(delta);
-      else this.#services.add(worker, delta);
+      else if (delta.kind === 'service') this.#services.add(worker, delta);
+      else this.#services.forget(worker, delta.name);
     }
     this.#forgetIdle();
   }

@@ -32,6 +32,8 @@ export class CountedService implements ServiceCounters {
   shed = 0;
   timeouts = 0;
   headersRemoved = 0;
+  /** Number of the take after which somebody asked for it last. */
+  askedTake = 0;
   readonly #name: string;
   #taken: Omit<ServiceChange, 'name'> = nothing();
 

@@ -57,6 +57,15 @@ export class ServiceMetrics {
     this.#sum(service);
   }
 
+  /** The worker does not know the service any more; when nobody does, neither does the page. */
+  forget(worker: string, service: string): void {
+    this.#levels.get(worker)?.delete(service);
+    for (const levels of this.#levels.values()) if (levels.has(service)) return this.#sum(service);
+    for (const { counter, labels } of this.#totals) counter.remove({ service, ...labels });
+    this.#budget.remove({ service });
+    this.#ejected.remove({ service });
+  }
+
   lost(worker: string): void {
     const services = this.#levels.get(worker)?.keys() ?? [];
     this.#levels.delete(worker);

@@ -46,7 +46,7 @@ export interface ServiceParts {
 export class Service {
   readonly name: string;
   readonly service: string;
-  readonly counters: ServiceCounters;
+  counters: ServiceCounters;
   settings: ServiceSettings = DEFAULT_SERVICE_SETTINGS;
   budget: RetryBudget;
   /** Undefined: none are configured. */
@@ -115,6 +115,12 @@ export class Service {
       ]),
     );
     this.#shares = shares;
+  }
+
+  /** Says where its budget stands. To be called every second, also so that its counters are not forgotten. */
+  count(): void {
+    this.counters = this.#parts.requests.service(this.service);
+    this.counters.budget += this.budget.balance;
   }
 
   close(): void {

@@ -1,5 +1,7 @@
 /** The services that this worker's clients ask: made when first asked, given up when nobody has asked for a while. */
 
+import type { ServiceClient } from '../../balance/index.ts';
+import type { ServiceCounters } from '../flow.ts';
 import { Service, type ServiceParts, type ServiceTarget } from './service.ts';
 
 /** What was learnt of a service that nobody uses is kept for this long. */
@@ -7,6 +9,10 @@ const UNUSED_MS = 600_000;
 
 export class Services {
   readonly #byName = new Map<string, Service>();
+  /** Those that say that endpoints are ejected. */
+  readonly #ejecting = new Set<ServiceCounters>();
+  /** What has been counted of each. */
+  readonly #ejections = new WeakMap<ServiceClient, number>();
   readonly #parts: ServiceParts;
 
   constructor(parts: ServiceParts) {
@@ -36,17 +42,32 @@ export class Services {
   /** To be called every second. */
   sweep(): void {
     const nowMs = this.#parts.now();
+    // Ports of a service have one's counters.
+    for (const { counters } of this.#byName.values()) counters.budget = 0;
     for (const [name, service] of this.#byName) {
-      service.counters.budget = service.budget.balance;
-      if (service.users > 0 || nowMs - service.unusedSinceMs < UNUSED_MS) continue;
+      if (service.users > 0 || nowMs - service.unusedSinceMs < UNUSED_MS) {
+        service.count();
+        continue;
+      }
       this.#byName.delete(name);
       service.close();
     }
+    this.#countEjections();
+  }
+
+  #countEjections(): void {
     const { clients, requests } = this.#parts;
+    const ejecting = this.#ejecting;
+    for (const counters of ejecting) counters.ejected = 0;
+    ejecting.clear();
     for (const client of clients.values()) {
       const counters = requests.service(client.id);
-      counters.ejected = client.ejected;
-      counters.ejections = client.ejections;
+      const { ejected, ejections } = client;
+      counters.ejections += ejections - (this.#ejections.get(client) ?? 0);
+      this.#ejections.set(client, ejections);
+      if (ejected === 0) continue;
+      counters.ejected += ejected;
+      ejecting.add(counters);
     }
   }
 

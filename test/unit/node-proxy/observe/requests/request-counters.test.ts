@@ -152,6 +152,23 @@ describe('request counters', () => {
     assert.equal(counted + requestsOf(counters.take()), finished + 3);
   });
 
+  it('forget services that nobody asks for, and make room for others', () => {
+    const counters = new RequestCounters();
+    for (let i = 0; i < 5_000; i++) counters.service(`made up ${i}`).shed += 1;
+    const gone: string[] = [];
+    for (let i = 0; i < 2 * IDLE_TAKES; i++) {
+      counters.service('made up 7');
+      for (const delta of counters.take()) if (delta.kind === 'gone') gone.push(delta.name);
+    }
+    assert.equal(gone.length, 4_999);
+    assert.ok(!gone.includes('made up 7'));
+    counters.service('shop/web').shed += 1;
+    assert.deepEqual(
+      counters.take().map(delta => delta.kind === 'service' && [delta.name, delta.shed]),
+      [['shop/web', 1]],
+    );
+  });
+
   it('stay bounded however many edges, services and reasons somebody makes up', () => {
     const counters = new RequestCounters();
     for (let i = 0; i < 6_000; i++) {

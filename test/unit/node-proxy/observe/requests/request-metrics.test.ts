@@ -116,6 +116,19 @@ describe('request metrics', () => {
     await page.has('nodemesh_endpoints_ejected{service="calc/div"} 0');
   });
 
+  it('drop a service when the last worker has forgotten it', async () => {
+    const page = new Page();
+    const all = ['policy-0', 'policy/calc'].map(worker => ({ worker, counters: new RequestCounters() }));
+    for (const { counters } of all)
+      Object.assign(counters.service('calc/div'), { retries: 1, budget: 2, shed: 3 });
+    for (const { counters, worker } of all) page.take(counters, worker);
+    const [first, second] = all;
+    page.metrics.add(first?.worker ?? '', [{ kind: 'gone', name: 'calc/div' }]);
+    await page.has('nodemesh_retry_budget{service="calc/div"} 2');
+    page.metrics.add(second?.worker ?? '', [{ kind: 'gone', name: 'calc/div' }]);
+    assert.doesNotMatch(await page.registry.metrics(), /calc\/div/);
+  });
+
   it('drop edges that nobody has used for an hour', async () => {
     const page = new Page();
     const counters = new RequestCounters();

@@ -39,6 +39,7 @@ function target(routes: RouteTable | undefined, ...addresses: string[]): Service
 }
 
 function services() {
+  const requests = new RequestCounters();
   const clock = new FakeClock();
   const now = () => clock.monotonic();
   const endpoints = new EndpointTable(now);
@@ -46,12 +47,12 @@ function services() {
   const problems: string[] = [];
   const all = new Services({
     clients,
-    requests: new RequestCounters(),
+    requests,
     now,
     random: Math.random,
     problem: (about, message) => problems.push(`${about}: ${message}`),
   });
-  return { all, clients, clock, problems };
+  return { all, clients, clock, problems, requests };
 }
 
 const ROUTES: RouteTable = {
@@ -148,5 +149,34 @@ describe('services', () => {
     all.acquire(target(table([match({ path: { kind: 'regex', value: '(' } })]), '10.0.0.1:80'));
     assert.equal(problems.length, 1);
     assert.match(problems[0] ?? '', /^\/svc\/shop\/web\/http: /);
+  });
+
+  it('are ejected no more when nobody knows them', () => {
+    const { all, clients, clock, requests } = services();
+    const service = all.acquire(target(undefined, '10.0.0.1:80'));
+    const [client] = [...clients.values()];
+    const [endpoint] = client?.endpoints ?? [];
+    for (let i = 0; i < 5; i++) endpoint?.end('failure', 1, 0, endpoint.begin(0));
+    all.sweep();
+    const counters = requests.service(client?.id ?? '');
+    assert.deepEqual([counters.ejected, counters.ejections], [1, 1]);
+    all.release(service);
+    clock.advance(600_000);
+    all.sweep();
+    all.sweep();
+    assert.equal(clients.size, 0);
+    assert.deepEqual([counters.ejected, counters.ejections], [0, 1]);
+    assert.equal(service.counters.budget, 0);
+  });
+
+  it('have the budgets of all their ports together', () => {
+    const { all } = services();
+    const one = all.acquire(target(undefined, '10.0.0.1:80'));
+    all.sweep();
+    const { budget } = one.counters;
+    assert.ok(budget > 0);
+    all.acquire({ ...target(undefined, '10.0.0.1:81'), name: '/svc/shop/web/admin' });
+    all.sweep();
+    assert.equal(one.counters.budget, 2 * budget);
   });
 });
