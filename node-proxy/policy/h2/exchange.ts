@@ -313,11 +313,14 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
   #answer(answer: HttpRefusal | Redirect): void {
     if (answer instanceof HttpRefusal) this.#outcome.reason = answer.reason;
     this.#times?.attemptOver();
+    // It is the last word: no attempt may follow while the client takes it.
+    this.#wait?.cancel();
     this.#state = 'answered';
-    this.#responseDone = true;
     const reply = answerOn(this.#client, answer, this.grpc, this.#request.method);
     this.#outcome.status = reply.status;
     this.#outcome.grpcStatus = reply.grpcStatus;
+    // Not before: what leaves at once must not end the exchange without its status.
+    this.#responseDone = true;
     if (reply.body === '') this.#responseSent = true;
     this.#finish();
   }
@@ -339,6 +342,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
     this.#times?.over();
     this.#wait?.cancel();
     const outcome = this.#outcome;
+    this.#body.over();
     outcome.requestBytes = this.#body.bytes;
     outcome.responseBytes = this.#response.bytes;
     this.#plan.end(outcome, this.#owner.host.now());

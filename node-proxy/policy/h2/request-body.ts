@@ -101,6 +101,14 @@ export class RequestBody {
     this.#client.consumed(bytes);
   }
 
+  /** The request is over: what nobody will take counts against the client's connection no longer. */
+  over(): void {
+    this.#upstream = undefined;
+    this.#kept = undefined;
+    // A stream that has not ended is reset, and gives it back by that.
+    if (this.ended) this.drained();
+  }
+
   #finish(upstream: H2Stream): void {
     if (this.#trailers !== undefined) upstream.trailers(this.#trailers);
     else upstream.end();

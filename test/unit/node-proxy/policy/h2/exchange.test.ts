@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Verdict } from '../../../../../node-proxy/policy/exchange/plan.ts';
+import { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.ts';
 import { head, scripted, settled, statusOf } from './scripted.ts';
 
 const GRPC = ['content-type', 'application/grpc'] as const;
@@ -58,5 +59,66 @@ describe('the time of a request of HTTP/2', () => {
     clock.advance(60);
     await settled();
     assert.deepEqual(call.headers[0]?.find(([name]) => name === 'grpc-status')?.[1], '4');
+  });
+});
+
+describe('an answer of the proxy’s own on a stream', () => {
+  it('is counted with its status', async () => {
+    const { client, plans } = await scripted({
+      plan: plan => {
+        plan.verdict = () => new HttpRefusal('no_route', 'nowhere');
+      },
+    });
+    const stream = client.open(head('GET', '/'), true);
+    await settled();
+    assert.equal(statusOf(stream), '404');
+    assert.deepEqual(plans[0]?.ends, [
+      { status: 404, grpcStatus: -1, requestBytes: 0, responseBytes: 0, reason: 'no_route' },
+    ]);
+  });
+
+  it('gives the client the credit for what it had sent', async () => {
+    const { client, hooks, plans } = await scripted({
+      plan: plan => {
+        plan.retry = () => false;
+      },
+    });
+    hooks.connecting = async () => {
+      await settled();
+      throw new HttpRefusal('connect_failed', 'nobody there');
+    };
+    // Four times what all of its streams together may have under way.
+    for (let sent = 0; sent < 64 * 1024 * 1024; sent += 200_000) {
+      const stream = client.open(head('POST', '/'));
+      stream.stream?.write(Buffer.alloc(200_000));
+      stream.stream?.end();
+      await settled();
+      await settled();
+      assert.equal(statusOf(stream), '502');
+      assert.equal(plans.at(-1)?.ends[0]?.requestBytes, 200_000, `after ${sent} bytes`);
+    }
+  });
+
+  it('is the last word, also when the client takes it late and another attempt was to come', async () => {
+    const { client, clock, apps, plans } = await scripted({
+      client: { initialWindowSize: 0 },
+      plan: plan => {
+        plan.totalMs = 100;
+        plan.backoffMs = 500;
+        plan.keepBytes = 100;
+        plan.retryStatus = 503;
+      },
+    });
+    const stream = client.open(head('GET', '/'), true);
+    await settled();
+    apps[0]?.accepted.get(1)?.stream?.respond([[':status', '503']], true);
+    await settled();
+    clock.advance(100);
+    await settled();
+    assert.equal(statusOf(stream), '504');
+    clock.advance(500);
+    await settled();
+    assert.equal(apps[0]?.requests.length, 1);
+    assert.deepEqual([plans[0]?.ends.length, clock.timers], [0, 0]);
   });
 });
