@@ -1,4 +1,4 @@
-/** Lines of text to a file or stdout, written in batches, never at the cost of what is logged. */
+/** Lines of JSON to a file or stdout, written in batches, never at the cost of what is logged. */
 
 import { mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,6 +10,13 @@ const MAX_PENDING_BYTES = 8 * 1024 * 1024;
 const BATCH_BYTES = 8 * 1024;
 
 const STDOUT = 1;
+
+/**
+ * What JSON leaves as it is though it is no text: control characters that terminals obey (C1, DEL), and line ends to those
+ * who read lines by Unicode. Callers can send them in header fields.
+ */
+const CONTROLS = /[\u007f-\u009f\u2028\u2029]/;
+const EACH_CONTROL = new RegExp(CONTROLS, 'g');
 
 export class LogLines {
   /** Lines that were not written. */
@@ -31,10 +38,10 @@ export class LogLines {
     });
   }
 
-  /** @param line with its newline. */
+  /** @param line one JSON text, with its newline. */
   write(line: string): void {
     if (this.#out === undefined) this.dropped += 1;
-    else this.#out.write(line);
+    else this.#out.write(CONTROLS.test(line) ? line.replace(EACH_CONTROL, escaped) : line);
   }
 
   /** Hands what is pending to the kernel. */
@@ -50,6 +57,10 @@ export class LogLines {
     }
     this.#out?.end();
   }
+}
+
+function escaped(control: string): string {
+  return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** At once, so that a worker that ends as soon as it has started has written its lines. */

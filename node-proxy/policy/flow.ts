@@ -1,6 +1,7 @@
 /** What the HTTP data path says about itself. The data path defines it; observe/ counts and writes it. */
 
 import type { Security } from '../tunnel/index.ts';
+import type { TraceContext } from './trace.ts';
 
 export type HttpVersion = 'http1' | 'http2' | 'grpc';
 
@@ -86,7 +87,8 @@ export interface RequestEntry {
   boundId: string;
   userAgent: string;
   requestId: string;
-  traceparent: string;
+  /** The caller's, if it sent one that is valid. */
+  trace: TraceContext | undefined;
   /** Policy rule that decided, on the server's node. */
   rule: string;
   audits: readonly string[];

@@ -46,12 +46,6 @@ export function traceOf(header: (name: string) => string | undefined): TraceCont
   return b3 === undefined ? readB3Fields(header) : readB3(b3);
 }
 
-/** A context as `traceparent` text, for `RequestEntry.traceparent`; '' for none. */
-export function showTrace(context: TraceContext | undefined): string {
-  if (context === undefined) return '';
-  return `00-${context.traceId}-${context.spanId}-${context.sampled === true ? '01' : '00'}`;
-}
-
 function readB3(text: string): TraceContext | undefined {
   const [, traceId, spanId, sampled] = B3.exec(text) ?? [];
   return fromB3(traceId, spanId, sampled);

@@ -5,7 +5,6 @@
  */
 
 import type { RequestEntry } from '../../policy/flow.ts';
-import { readTraceparent, type TraceContext } from '../../policy/trace.ts';
 
 /** Longer texts are cut: a line has a size that the client can't choose. */
 const MAX_TEXT = 1_024;
@@ -41,9 +40,9 @@ const FIELDS = {
   boundId: entry => entry.boundId,
   userAgent: entry => entry.userAgent,
   requestId: entry => entry.requestId,
-  traceId: entry => traceIn(entry)?.traceId,
-  spanId: entry => traceIn(entry)?.spanId,
-  sampled: entry => traceIn(entry)?.sampled,
+  traceId: entry => entry.trace?.traceId,
+  spanId: entry => entry.trace?.spanId,
+  sampled: entry => entry.trace?.sampled,
   rule: entry => entry.rule,
   audits: entry => entry.audits,
   reason: entry => entry.reason,
@@ -74,18 +73,6 @@ export function fieldWriter(names: readonly RequestField[]): (entry: RequestEntr
     }
     return text;
   };
-}
-
-/** The last one that was read: three fields ask for it. */
-let lastTraceparent = '';
-let lastTrace: TraceContext | undefined;
-
-function traceIn({ traceparent }: RequestEntry): TraceContext | undefined {
-  if (traceparent !== lastTraceparent) {
-    lastTraceparent = traceparent;
-    lastTrace = readTraceparent(traceparent);
-  }
-  return lastTrace;
 }
 
 function cut(text: string): string {

@@ -1,12 +1,12 @@
 /** A request on its server's node: judged, limited, and given to the application. */
 
 import type { Authorizer, Decision } from '../../authorize/index.ts';
+import { entryOf } from '../entry.ts';
 import { tooMuchHeld } from '../exchange/held-bytes.ts';
 import type { Outcome, Plan, Upstream, Verdict } from '../exchange/plan.ts';
 import type { HttpVersion } from '../flow.ts';
 import { asLines, type Field, NO_FIELDS } from '../own-fields.ts';
 import { HttpRefusal } from '../reply/index.ts';
-import { showTrace, traceOf } from '../trace.ts';
 import type { CarriedRequest } from '../view.ts';
 import type { Gate } from './gate.ts';
 import { linkerdFields } from './linkerd-fields.ts';
@@ -124,30 +124,26 @@ export class InboundPlan implements Plan {
     const { requests, log } = gate.parts;
     if (reason !== '') requests.refused(gate.requestLabels(this.#version), reason);
     if (log === undefined) return;
-    const view = this.#view;
-    log({
-      direction: 'inbound',
-      labels: gate.requestLabels(this.#version),
-      source: gate.source,
-      destination: gate.destination,
-      endpoint: this.#attempts > 0 ? this.#upstream.address : '',
-      method: view.method,
-      path: view.path,
-      authority: view.authority,
-      ...outcome,
-      firstByteMs: this.#firstByteMs,
-      durationMs: tookMs,
-      attempts: this.#attempts,
-      name: '',
-      boundId: '',
-      userAgent: view.header('user-agent') ?? '',
-      requestId: view.header('x-request-id') ?? '',
-      traceparent: showTrace(traceOf(name => view.header(name))),
-      rule: this.#decision?.rule ?? '',
-      audits: this.#decision?.audits ?? [],
-    });
+    log(
+      entryOf(this.#view, outcome, {
+        direction: 'inbound',
+        labels: gate.requestLabels(this.#version),
+        source: gate.source,
+        destination: gate.destination,
+        endpoint: this.#attempts > 0 ? this.#upstream.address : '',
+        firstByteMs: this.#firstByteMs,
+        durationMs: tookMs,
+        attempts: this.#attempts,
+        name: '',
+        boundId: '',
+        rule: this.#decision?.rule ?? '',
+        audits: this.#decision?.audits ?? NO_AUDITS,
+      }),
+    );
   }
 }
+
+const NO_AUDITS: readonly string[] = [];
 
 /** Queries may hold secrets, and a refusal is logged. */
 function withoutQuery(path: string): string {

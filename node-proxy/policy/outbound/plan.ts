@@ -22,7 +22,7 @@ import { type CompiledMatch, hashOf, OWN_NAME, redirectLocation } from '../route
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
 import type { OutboundClient } from './client.ts';
 import { contextFields, requestedDtab, sentDeadlineMs } from './linkerd-context.ts';
-import { entryOf, labelsOf } from './record.ts';
+import { labelsOf, recordOf } from './record.ts';
 import { Retries } from './retries.ts';
 import type { CompiledRoutes } from './service.ts';
 import type { PodUpstream } from './upstream/pod-upstream.ts';
@@ -229,7 +229,7 @@ export class OutboundPlan implements Plan {
     const { log } = this.#client;
     if (log !== undefined)
       log(
-        entryOf(this.#client, this.#view, outcome, {
+        recordOf(this.#client, this.#view, outcome, {
           labels: labelsOf(this.#client, upstream, route, this.#version),
           endpoint: upstream?.address ?? '',
           boundId: upstream?.client.id ?? '',

@@ -1,8 +1,9 @@
 /** What is said of a request on its client's node: labels of its counters, its line in the access log. */
 
+import { formatEndpoint } from '#base/net.ts';
+import { entryOf } from '../entry.ts';
 import type { Outcome } from '../exchange/plan.ts';
 import type { HttpVersion, RequestEntry, RequestLabels } from '../flow.ts';
-import { showTrace, traceOf } from '../trace.ts';
 import type { CarriedRequest } from '../view.ts';
 import type { OutboundClient } from './client.ts';
 import { sourceLabels } from './upstream/edges-at-hand.ts';
@@ -23,25 +24,20 @@ type Facts = Pick<
   'labels' | 'endpoint' | 'boundId' | 'firstByteMs' | 'durationMs' | 'attempts' | 'name'
 >;
 
-export function entryOf(
+export function recordOf(
   { source, destination }: OutboundClient,
   view: CarriedRequest,
   outcome: Outcome,
   facts: Facts,
 ): RequestEntry {
-  return {
-    direction: 'outbound',
-    source: `${source.ip}:${source.port}`,
-    destination,
-    method: view.method,
-    path: view.path,
-    authority: view.authority,
-    ...outcome,
+  return entryOf(view, outcome, {
     ...facts,
-    userAgent: view.header('user-agent') ?? '',
-    requestId: view.header('x-request-id') ?? '',
-    traceparent: showTrace(traceOf(name => view.header(name))),
+    direction: 'outbound',
+    source: formatEndpoint(source.ip, source.port),
+    destination,
     rule: '',
-    audits: [],
-  };
+    audits: NO_AUDITS,
+  });
 }
+
+const NO_AUDITS: readonly string[] = [];

@@ -36,7 +36,7 @@ const ENTRY: RequestEntry = {
   boundId: '/#/registry/calc/addition/80',
   userAgent: 'curl/8',
   requestId: '',
-  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  trace: { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7', sampled: true },
   rule: '',
   audits: [],
   reason: '',
@@ -84,13 +84,24 @@ describe('a line of the request log', () => {
       rule: 'a/b[0]',
       audits: ['a/watch[0]'],
       grpcStatus: 7,
-      traceparent: 'nonsense',
+      trace: undefined,
     };
     const { reason, rule, audits, grpcStatus, traceId } = lineOf(more);
     assert.deepEqual(
       { reason, rule, audits, grpcStatus, traceId },
       { reason: 'policy', rule: 'a/b[0]', audits: ['a/watch[0]'], grpcStatus: 7, traceId: undefined },
     );
+  });
+
+  it('does not decide in place of a caller that left sampling to others', () => {
+    const trace = {
+      traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+      spanId: '00f067aa0ba902b7',
+      sampled: undefined,
+    };
+    const line = lineOf({ trace });
+    assert.equal(line.spanId, trace.spanId);
+    assert.ok(!('sampled' in line));
   });
 
   it('has the fields that are asked for, in that order', () => {
@@ -168,5 +179,13 @@ describe('the request log', () => {
     let i = 0;
     const even = () => (i++ % 10) / 10;
     assert.equal(written({ sample: 0.3 }, new Array(100).fill({}), even).length, 30);
+  });
+
+  it('has no characters that a terminal or a reader of lines takes for more than text', () => {
+    const hostile = 'a\u0085{"kind":"forged"}\u009b2J\u007f\u2028';
+    const [line] = written({}, [{ userAgent: hostile, path: `/${hostile}` }]);
+    assert.equal(line.userAgent, hostile);
+    const text = readFileSync(join(folder, 'deeper', 'requests.log'), 'utf8');
+    assert.doesNotMatch(text, /[\u007f-\u009f\u2028\u2029]/);
   });
 });
