@@ -43,6 +43,11 @@ export class Times {
   }
 }
 
+/** Nothing moves where the client neither sends nor reads: that is not the application's fault. */
+export function clientTooLate(): HttpRefusal {
+  return new HttpRefusal('timeout_client', 'the client did not go on in time');
+}
+
 /** @param address where the last attempt went; '' when there was none. */
 export function tooLate(reason: Lateness, address: string): HttpRefusal {
   const who = address === '' ? 'whoever says where it goes' : address;

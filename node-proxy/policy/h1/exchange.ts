@@ -15,7 +15,7 @@ import { forwardResponse, Http1Error, type RequestHead, type ResponseHead } from
 import type { Late, Lateness } from '../exchange/deadlines.ts';
 import type { Host } from '../exchange/host.ts';
 import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
-import { Times, tooLate } from '../exchange/times.ts';
+import { clientTooLate, Times, tooLate } from '../exchange/times.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
 import { owned } from '../wire/wire.ts';
@@ -207,12 +207,8 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
   }
 
   late(reason: Lateness): void {
-    // Nothing moves where the client neither sends nor reads: that is not the application's fault.
     const waited = reason === 'timeout_idle' && (this.#response.behind || this.#awaitsClient);
-    const refusal = waited
-      ? new HttpRefusal('timeout_client', 'the client did not go on in time')
-      : tooLate(reason, this.#attempt.address);
-    this.#failed(refusal, false);
+    this.#failed(waited ? clientTooLate() : tooLate(reason, this.#attempt.address), false);
   }
 
   #moved(): void {

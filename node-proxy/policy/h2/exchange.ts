@@ -14,7 +14,7 @@ import type { Late, Lateness } from '../exchange/deadlines.ts';
 import type { Host } from '../exchange/host.ts';
 import { isIdempotent } from '../exchange/idempotent.ts';
 import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
-import { Times, tooLate } from '../exchange/times.ts';
+import { clientTooLate, Times, tooLate } from '../exchange/times.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { HeaderEdits } from '../view.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -188,7 +188,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
   finished(sent: boolean): void {
     this.#responseDone = true;
     if (sent) this.#responseSent = true;
-    this.#finish();
+    this.#attemptOver();
   }
 
   requestDrained(): void {
@@ -196,7 +196,13 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
   }
 
   requestSent(): void {
-    if (this.#responseDone) this.#finish();
+    if (this.#responseDone) this.#attemptOver();
+  }
+
+  /** All is said to and by the application: its place is another's, however slowly the client takes the response. */
+  #attemptOver(): void {
+    if (this.#attempt.closed) this.#attempt.drop();
+    this.#finish();
   }
 
   broken(code: number, by: ResetBy): void {
@@ -273,7 +279,8 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
 
   late(reason: Lateness): void {
     if (this.#state === 'over') return;
-    const refusal = tooLate(reason, this.#attempt.address);
+    const waited = reason === 'timeout_idle' && this.#awaitsClient;
+    const refusal = waited ? clientTooLate() : tooLate(reason, this.#attempt.address);
     if (reason === 'timeout_try') return this.#failed(refusal, false);
     // A client that is slow to read, or goes on sending, is not the application's fault.
     if (!this.#responseDone) this.#plan.failed(refusal, false, this.#owner.host.now());
@@ -281,6 +288,12 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
     if (this.#state !== 'responding' && this.#state !== 'answered') return this.#answer(refusal);
     this.#outcome.reason ||= refusal.reason;
     this.brokenOff(H2Code.CANCEL);
+  }
+
+  /** It has to send, or to read, before anything can move. */
+  get #awaitsClient(): boolean {
+    const reads = this.#response.behind || (this.#responseDone && !this.#responseSent);
+    return reads || this.#body.awaited;
   }
 
   get #limits(): Times {

@@ -42,6 +42,11 @@ export class RequestBody {
     return this.ended && this.bytes === 0 && this.#trailers === undefined;
   }
 
+  /** All that came has been taken, and more is to come. */
+  get awaited(): boolean {
+    return !this.ended && this.#owed === 0 && this.#upstream !== undefined;
+  }
+
   data(chunk: Buffer): void {
     const { length } = chunk;
     const upstream = this.#upstream;

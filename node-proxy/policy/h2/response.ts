@@ -55,6 +55,11 @@ export class H2Response implements StreamEvents {
     this.#owner = owner;
   }
 
+  /** The client is slower than the application. */
+  get behind(): boolean {
+    return this.#owed > 0;
+  }
+
   /** The stream of an attempt, which has this as its events. */
   attach(upstream: H2Stream, wire: Wire): void {
     this.#upstream = upstream;

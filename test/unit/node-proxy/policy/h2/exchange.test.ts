@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Verdict } from '../../../../../node-proxy/policy/exchange/plan.ts';
 import { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.ts';
+import type { ScriptedPlan } from '../exchange/scripted-plan.ts';
 import { head, scripted, settled, statusOf } from './scripted.ts';
 
 const GRPC = ['content-type', 'application/grpc'] as const;
@@ -120,5 +121,74 @@ describe('an answer of the proxy’s own on a stream', () => {
     await settled();
     assert.equal(apps[0]?.requests.length, 1);
     assert.deepEqual([plans[0]?.ends.length, clock.timers], [0, 0]);
+  });
+});
+
+describe('a request of HTTP/2 that stands still', () => {
+  const idle = (plan: ScriptedPlan) => {
+    plan.idleMs = 1_000;
+    plan.retry = () => false;
+  };
+
+  it('is the client’s doing when it does not go on', async () => {
+    const { client, plans, server } = await scripted({ plan: idle });
+    const stream = client.open(head('POST', '/'));
+    stream.stream?.write(Buffer.from('half'));
+    await settled();
+    for (const nowMs of [500, 1_000, 2_000]) server.check(nowMs);
+    await settled();
+    assert.equal(statusOf(stream), '408');
+    assert.deepEqual(plans[0]?.failures, [['timeout_client', false]]);
+    assert.equal(plans[0]?.ends[0]?.reason, 'timeout_client');
+  });
+
+  it('is the client’s doing when it does not read', async () => {
+    const { client, apps, plans, server } = await scripted({ plan: idle, client: { initialWindowSize: 10 } });
+    const stream = client.open(head('GET', '/'), true);
+    stream.consume = false;
+    await settled();
+    const answer = apps[0]?.accepted.get(1)?.stream;
+    answer?.respond([[':status', '200']]);
+    answer?.write(Buffer.alloc(1_000));
+    await settled();
+    for (const nowMs of [500, 1_000, 2_000]) server.check(nowMs);
+    await settled();
+    assert.deepEqual(plans[0]?.failures, [['timeout_client', false]]);
+    assert.equal(stream.resets.length, 1);
+  });
+
+  it('is the application’s doing when it has all it needs, or does not take it', async () => {
+    const { client, plans, server } = await scripted({ plan: idle, app: { initialWindowSize: 10 } });
+    const whole = client.open(head('GET', '/'), true);
+    const stuck = client.open(head('POST', '/'));
+    stuck.stream?.write(Buffer.alloc(1_000));
+    await settled();
+    for (const nowMs of [500, 1_000, 2_000]) server.check(nowMs);
+    await settled();
+    assert.deepEqual([statusOf(whole), statusOf(stuck)], ['504', '504']);
+    for (const plan of plans) assert.deepEqual(plan.failures, [['timeout_idle', false]]);
+  });
+});
+
+describe('a place on the connection to an application', () => {
+  it('is free when the application has answered, however slowly the client takes it', async () => {
+    const { client, apps, hooks } = await scripted({
+      client: { initialWindowSize: 10 },
+      limits: { streamsPerUpstream: 1 },
+    });
+    const slow = client.open(head('GET', '/slow'), true);
+    slow.consume = false;
+    await settled();
+    hooks.connecting = () => Promise.reject(new HttpRefusal('overloaded', 'as many as there may be'));
+    client.open(head('GET', '/next'), true);
+    await settled();
+    assert.equal(apps[0]?.requests.length, 1);
+    const answer = apps[0]?.accepted.get(1)?.stream;
+    answer?.respond([[':status', '200']]);
+    answer?.write(Buffer.alloc(100));
+    answer?.end();
+    await settled();
+    assert.equal(apps[0]?.requests.length, 2);
+    assert.equal(slow.ends, 0);
   });
 });
