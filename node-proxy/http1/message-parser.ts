@@ -46,9 +46,9 @@ export abstract class MessageParser<Head extends RequestHead | ResponseHead> {
     this.limits = limitsOf(limits);
   }
 
-  /** Bytes of a head have come, but not all of them. */
+  /** Bytes of a head have come, but not all of them. An empty line before a request is none of it. */
   get started(): boolean {
-    return this.keptBytes > 0;
+    return this.keptBytes > (this.phase === AT_START_LINE ? this.head.line : 0);
   }
 
   /**

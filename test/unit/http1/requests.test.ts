@@ -193,6 +193,22 @@ test('pipelined requests with every kind of body', () => {
   assert.equal(messages[1]!.raw, '3\r\nabc\r\n000A\r\n0123456789\r\n0\r\nX-Sum: 1\r\nEtag: "2"\r\n\r\n');
 });
 
+test('an empty line after a body is no request that has begun (RFC 9112 §2.2)', () => {
+  const parser = new RequestParser();
+  const text = Buffer.from('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx\r\n');
+  const body = parser.readHead(text, 0);
+  const end = parser.readBody(text, body);
+  assert.equal(end, text.length - 2);
+  parser.next();
+  assert.equal(parser.readHead(text, end), -1);
+  assert.equal(parser.started, false);
+  assert.equal(parser.readHead(Buffer.from('G'), 0), -1);
+  assert.equal(parser.started, true);
+  const rest = Buffer.from('ET /2 HTTP/1.1\r\nHost: a\r\n\r\n');
+  assert.equal(parser.readHead(rest, 0), rest.length);
+  assert.equal(parser.head.target, '/2');
+});
+
 test('a transport that ends: what was cut off is known', () => {
   const parser = new RequestParser();
   assert.equal(parser.ended(), false);
