@@ -200,12 +200,15 @@ export class Receiver implements FrameSink {
     if (stream !== undefined) this.#moreHeaders(stream, headers, endStream);
     else if (session.role === 'server' && streamId % 2 === 1 && streamId > session.lastPeerId)
       this.#request(streamId, headers, endStream);
-    else this.#onGoneStream(streamId, 'HEADERS');
+    else {
+      this.#onGoneStream(streamId, 'HEADERS');
+      session.floods.idles.spend();
+    }
   }
 
   #request(streamId: number, headers: readonly Header[], endStream: boolean): void {
     const session = this.#session;
-    if (streamId > session.lastAccepted) return;
+    if (streamId > session.lastAccepted) return session.floods.idles.spend();
     session.lastPeerId = streamId;
     const refused = session.streams.size >= session.settings.maxConcurrentStreams;
     if (refused || session.events.onStream === undefined) {

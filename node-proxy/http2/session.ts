@@ -43,6 +43,8 @@ export interface SessionOptions {
 
 /** Ids of streams that we reset: frames for them may be under way and are ignored. */
 const REMEMBERED_RESETS = 1024;
+/** HEADERS that may be under way on a stream that we reset: a hint, the response, trailers. */
+const CROSSING_HEADERS = 3;
 /** Payload of the PING that ends the first phase of our GOAWAY; others count from 1. */
 const SHUTDOWN_PING = 0;
 
@@ -113,6 +115,7 @@ export class Session implements StreamOwner {
 
   writeReset(streamId: number, code: number): void {
     this.control.reset(streamId, code);
+    this.floods.idles.earn(CROSSING_HEADERS);
     this.#resets.add(streamId);
     if (this.#resets.size <= REMEMBERED_RESETS) return;
     for (const oldest of this.#resets) {
@@ -160,11 +163,10 @@ export class Session implements StreamOwner {
   takeSettings(payload: Buffer, start: number, end: number): void {
     const { peer } = this;
     const { initialWindowSize, headerTableSize } = peer;
-    applySettings(peer, payload, start, end, this.role === 'client');
+    const tableSize = applySettings(peer, payload, start, end, this.role === 'client');
     this.sender.peerMaxFrame = peer.maxFrameSize;
     this.control.peerMaxFrame = peer.maxFrameSize;
-    if (peer.headerTableSize < Math.min(headerTableSize, HEADER_TABLE_BYTES))
-      this.control.tableUpdateDue = true;
+    if (tableSize < Math.min(headerTableSize, HEADER_TABLE_BYTES)) this.control.tableUpdateDue = true;
     this.control.settingsAck();
     const change = peer.initialWindowSize - initialWindowSize;
     if (change !== 0) this.#changeSendWindows(change);

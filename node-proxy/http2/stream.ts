@@ -162,7 +162,8 @@ export class Stream implements H2Stream, Outgoing {
   }
 
   shrinkReceiveWindow(bytes: number): void {
-    this.#receive.shrink(bytes);
+    const increment = this.#receive.shrink(bytes);
+    if (increment > 0 && !this.remoteEnded) this.#owner.writeWindowUpdate(this.id, increment);
   }
 
   /** The peer has sent END_STREAM. */

@@ -31,9 +31,14 @@ export class ReceiveWindow {
     return increment;
   }
 
-  /** Our own SETTINGS_INITIAL_WINDOW_SIZE came into force and is smaller by `bytes` (§6.9.2). */
-  shrink(bytes: number): void {
+  /**
+   * Our own SETTINGS_INITIAL_WINDOW_SIZE came into force and is smaller by `bytes` (§6.9.2).
+   * @returns the increment to announce now, or 0: of the smaller window half may be owed already, and a peer that has
+   * none left sends nothing that would ask for it.
+   */
+  shrink(bytes: number): number {
     this.#available -= bytes;
     this.#half = Math.max(1, this.#half - (bytes >>> 1));
+    return this.give(0);
   }
 }

@@ -71,6 +71,8 @@ export function encodeSettings(settings: LocalSettings, role: 'client' | 'server
 /**
  * Applies the peer's SETTINGS payload.
  * @param toClient the receiver is a client: a server must not announce push.
+ * @returns the smallest HEADER_TABLE_SIZE on the way: it may be lowered and raised in one frame, and our encoder has
+ * to follow the smallest (RFC 7541 §4.2).
  */
 export function applySettings(
   into: PeerSettings,
@@ -78,9 +80,13 @@ export function applySettings(
   start: number,
   end: number,
   toClient: boolean,
-): void {
-  for (let at = start; at < end; at += 6)
+): number {
+  let tableSize = into.headerTableSize;
+  for (let at = start; at < end; at += 6) {
     apply(into, payload.readUInt16BE(at), payload.readUInt32BE(at + 2), toClient);
+    tableSize = Math.min(tableSize, into.headerTableSize);
+  }
+  return tableSize;
 }
 
 function apply(into: PeerSettings, id: number, value: number, toClient: boolean): void {

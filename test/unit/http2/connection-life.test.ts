@@ -87,6 +87,15 @@ test('a lowered HEADER_TABLE_SIZE is followed by a table size update in the next
   );
 });
 
+test('… also when it is raised again in the same frame: the smallest size between two blocks counts', () => {
+  const table = (bytes: number) => Buffer.from([0, 1, 0, 0, bytes >> 8, bytes & 0xff]);
+  const both = frame(TYPE.SETTINGS, 0, 0, Buffer.concat([table(0), table(4096)]));
+  const peer = new RawPeer('server').send(both);
+  peer.frames();
+  peer.send(headers(1, CONNECT));
+  assert.equal(peer.frames()[0]?.payload.toString('hex'), '2088');
+});
+
 test("the peer's limits are kept: streams, frame size, header list", () => {
   const peer = new RawPeer('client');
   assert.equal(peer.side.connection.canOpen, true);

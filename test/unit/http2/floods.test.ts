@@ -49,6 +49,8 @@ const FLOODS: Record<string, (i: number) => Buffer> = {
   'tiny WINDOW_UPDATEs': i => (i === 0 ? headers(1, CONNECT) : windowUpdate(i % 2, 1)),
   'RST_STREAM of a closed stream': i =>
     i === 0 ? Buffer.concat([headers(1, CONNECT), reset(1, CANCEL)]) : reset(1, CANCEL),
+  'HEADERS of a stream that we have reset': i =>
+    i === 0 ? headers(1, []) : headers(1, OK, FLAG.END_HEADERS | FLAG.END_STREAM),
   GOAWAY: i => (i === 0 ? headers(1, CONNECT) : frame(TYPE.GOAWAY, 0, 0, numbers(0, 0))),
 };
 
@@ -113,6 +115,16 @@ test('a peer that does not read what it asked for is cut off', () => {
   assert.ok(sent * 17 <= 10_017 + 17);
 });
 
+test('requests without end beyond our GOAWAY are cut off', () => {
+  const { peer } = victim();
+  peer.send(headers(1, CONNECT));
+  peer.side.connection.goaway(H2Code.ENHANCE_YOUR_CALM);
+  assert.equal(peer.side.connection.state, 'draining');
+  for (let i = 1; i < MANY && peer.side.connection.state !== 'closed'; i++)
+    peer.send(headers(i * 2 + 1, CONNECT));
+  assert.equal(peer.side.connection.state, 'closed');
+});
+
 test('time refills a budget: a slow trickle is no flood', () => {
   const { peer, time } = victim();
   for (let i = 0; i < MANY; i++) {
@@ -151,6 +163,17 @@ test('… nor the six window updates with which haproxy answers two of our frame
     stream!.write(Buffer.from('x'));
     stream!.write(Buffer.from('x'));
     for (let n = 0; n < 3; n++) peer.send(windowUpdate(1, 1), windowUpdate(0, 1));
+  }
+  assert.equal(peer.side.connection.state, 'open');
+});
+
+test('… nor what crosses with resets of ours: a hint, the head and the trailers of each answer', () => {
+  const peer = new RawPeer('client', { now: () => 0 });
+  for (let i = 0; i < MANY; i++) {
+    const id = i * 2 + 1;
+    peer.side.open().stream!.reset(CANCEL);
+    const end = FLAG.END_HEADERS | FLAG.END_STREAM;
+    peer.send(headers(id, [[':status', '103']]), headers(id, OK), headers(id, [['a', 'b']], end));
   }
   assert.equal(peer.side.connection.state, 'open');
 });

@@ -3,7 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COPIED_BYTES, H2Code } from '../../../node-proxy/http2/index.ts';
-import { data, FLAG, headers, settings, settingsAck, TYPE, windowUpdate } from '../../lib/http2-frames.ts';
+import {
+  data,
+  FLAG,
+  headers,
+  hello,
+  parseFrames,
+  settings,
+  settingsAck,
+  TYPE,
+  windowUpdate,
+} from '../../lib/http2-frames.ts';
 import { CONNECT, Pair, type Recorder, Side } from '../../lib/http2-pair.ts';
 import { RawPeer } from '../../lib/http2-raw-peer.ts';
 
@@ -135,6 +145,22 @@ test('a window below the default counts only once the peer has acknowledged it',
   later.consume = false;
   side.connection.receive(Buffer.concat([headers(3, [[':status', '200']]), data(3, Buffer.alloc(30_001))]));
   assert.deepEqual(later.resets, [[FLOW_CONTROL_ERROR, 'local']]);
+});
+
+test('credit that was owed when a smaller window comes into force is announced: the peer may wait for nothing else', () => {
+  const { connection, accepted, wire } = new Side('server', { settings: { initialWindowSize: 100 } });
+  const received = (...frames: Buffer[]) => {
+    connection.receive(Buffer.concat(frames));
+    return parseFrames(wire.take());
+  };
+  received(hello(), headers(1, CONNECT), data(1, Buffer.alloc(100)));
+  assert.equal(accepted.get(1)?.bytes.length, 100);
+  // By the peer's count its window is 0 from here on: 65,535 less what it sent, less the difference.
+  const frames = received(settingsAck());
+  assert.deepEqual(
+    frames.map(({ type, streamId, payload }) => [type, streamId, payload.readUInt32BE(0)]),
+    [[TYPE.WINDOW_UPDATE, 1, 100]],
+  );
 });
 
 test('bytes that nobody reads any more are credited to the connection', () => {
