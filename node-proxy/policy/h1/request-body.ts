@@ -54,7 +54,7 @@ export class RequestBody {
     if (this.#kept.length === 0) return;
     to.wire.cork();
     this.flush(to);
-    for (const chunk of this.#kept) if (!to.wire.write(chunk)) this.pauseClient();
+    for (const chunk of this.#kept) if (!to.wire.write(chunk)) this.#full(to);
     to.wire.uncork();
     if (this.#keepBytes < 0) this.#forget();
   }
@@ -71,7 +71,7 @@ export class RequestBody {
       return;
     }
     this.flush(to);
-    if (!to.wire.write(owned(this.#client, chunk.subarray(from, until)))) this.pauseClient();
+    if (!to.wire.write(owned(this.#client, chunk.subarray(from, until)))) this.#full(to);
   }
 
   /** What was gathered leaves. */
@@ -79,7 +79,7 @@ export class RequestBody {
     if (this.#text === '') return;
     const text = this.#text;
     this.#text = '';
-    if (to?.wire.writeText(text) === false) this.pauseClient();
+    if (to?.wire.writeText(text) === false) this.#full(to);
   }
 
   /** The attempt came to nothing: its head is not to be sent any more. */
@@ -105,6 +105,11 @@ export class RequestBody {
 
   resumeClient(): void {
     this.#brake.release(SLOWER);
+  }
+
+  /** Writing can show that it is closed: then it never drains, and another may have taken its place already. */
+  #full(connection: H1Upstream): void {
+    if (!connection.closed) this.pauseClient();
   }
 
   #keep(chunk: Buffer, from: number, until: number, sending: boolean): void {

@@ -61,7 +61,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   /** The client has closed both halves of a tunnel; the application takes the last bytes. */
   #clientGone = false;
   #flushed = false;
-  /** Monotonic time since when a head is awaited; 0 while a request is under way. */
+  /** Monotonic times: of the last answer, or of our close; and at which a head was first seen unfinished, or 0. */
   #idleSinceMs: number;
   #headSinceMs = 0;
 
@@ -168,7 +168,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
 
   responded(persistent: boolean): void {
     this.#idleSinceMs = this.#host.now();
-    this.#endedMs = 0;
+    this.#headSinceMs = this.#endedMs = 0;
     if (!persistent) return this.#close();
     this.#parser.next();
     // Further down the stack somebody may still be reading a chunk: it goes on by itself.
@@ -270,8 +270,9 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   }
 
   #nonsense(error: Http1Error): void {
-    this.#events.onNonsense(error);
-    const { answering } = this.#exchange;
+    const { answering, state } = this.#exchange;
+    // What a request breaks off with is told by its plan.
+    if (state === 'idle') this.#events.onNonsense(error);
     // Within a body, the application sees a break, not an end.
     this.#exchange.abandon(error.reason);
     if (answering) return this.cut();

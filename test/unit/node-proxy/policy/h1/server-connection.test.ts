@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { H1Upstream } from '../../../../../node-proxy/policy/h1/upstream-connection.ts';
 import { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.ts';
-import { type ScriptedWire, scripted, settled } from './scripted.ts';
+import { ScriptedWire, scripted, settled } from './scripted.ts';
 
 const GET = (path: string, ...fields: string[]) =>
   `${[`GET ${path} HTTP/1.1`, 'Host: web', ...fields].join('\r\n')}\r\n\r\n`;
@@ -227,7 +228,50 @@ describe('a client’s HTTP/1.1 connection', () => {
   });
 });
 
+describe('a head that comes in pieces', () => {
+  it('has its own time, whatever an earlier one took', async () => {
+    const { client, wires, server } = scripted();
+    client.say('GET /1 HTT');
+    server.check(1_000);
+    client.say('P/1.1\r\nHost: web\r\n\r\n');
+    await settled();
+    server.check(10_000);
+    wires[0]?.say(OK('1'));
+    client.say('GET /2 HTT');
+    for (const nowMs of [17_000, 32_000]) server.check(nowMs);
+    assert.doesNotMatch(client.text, / 408 /);
+    server.check(32_001);
+    assert.match(client.text, / 408 /);
+  });
+});
+
+describe('nonsense', () => {
+  it('within a request is said once, by the request', async () => {
+    const { client, plan, nonsense } = scripted();
+    client.say('POST / HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nxyz\r\n');
+    await settled();
+    assert.match(client.text, /^HTTP\/1\.1 400 /);
+    assert.equal(plan.ends.length, 1);
+    assert.notEqual(plan.ends[0]?.reason, '');
+    assert.deepEqual(nonsense, []);
+  });
+});
+
 describe('the application’s connection', () => {
+  it('that breaks and is full does not keep the client waiting for the one that takes its place', async () => {
+    const { client, plan, upstream } = scripted();
+    plan.keepBytes = 100;
+    plan.retry = () => true;
+    const [next, broken] = [new ScriptedWire(), new ScriptedWire()];
+    for (const wire of [next, broken]) upstream.idle.push(new H1Upstream(wire, upstream, () => {}));
+    broken.room = false;
+    broken.onWrite = () => broken.close(false);
+    client.say('POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 6\r\n\r\nabc');
+    await settled();
+    assert.ok(next.text.endsWith('\r\n\r\nabc'));
+    assert.equal(client.paused, false);
+  });
+
   it('that is closed when it is handed over is tried anew', async () => {
     const { client, wires, plan, hooks } = scripted();
     hooks.connecting = async wire => {
