@@ -89,7 +89,7 @@ async function assemble(
   scope.own('mesh client', client);
 
   // === The data path ===
-  const metrics = new NodeMetrics();
+  const metrics = new NodeMetrics(() => clock.monotonic());
   const droppedLines = metrics.total(
     'nodemesh_access_log_dropped_total',
     'Lines of the access log that were not written, since the worker started: the disk was full or too slow.',

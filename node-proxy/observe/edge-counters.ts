@@ -4,12 +4,15 @@
  */
 
 import type { Edge, EdgeTable, FlowLabels, Reason } from '../tunnel/index.ts';
+import { endsKey, otherEnds } from './edge-labels.ts';
 
 /** Upper bounds of the connect-time buckets, milliseconds. */
 export const CONNECT_BUCKETS_MS = [0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000] as const;
 
 /** Edges that one worker counts apart; further ones are counted together, so that nobody can fill the memory. */
 const MAX_EDGES = 5_000;
+/** Edges without an open connection that nothing happened on for this many takes (seconds) are forgotten. */
+const IDLE_TAKES = 600;
 
 export type EdgeLabels = Omit<FlowLabels, 'reporter'> & { reporter: 'source' | 'destination' };
 
@@ -53,7 +56,12 @@ export class EdgeCounters implements EdgeTable {
   /** Takes what changed since the last call. */
   take(): EdgeDelta[] {
     const deltas: EdgeDelta[] = [];
-    for (const edge of [...this.#edges.values(), ...Object.values(this.#overflow)]) {
+    for (const [key, edge] of this.#edges) {
+      const delta = edge.take();
+      if (delta !== undefined) deltas.push(delta);
+      else if (edge.idleTakes >= IDLE_TAKES) this.#edges.delete(key);
+    }
+    for (const edge of Object.values(this.#overflow)) {
       const delta = edge.take();
       if (delta !== undefined) deltas.push(delta);
     }
@@ -61,9 +69,7 @@ export class EdgeCounters implements EdgeTable {
   }
 
   #edge(labels: FlowLabels, reporter: 'source' | 'destination'): CountedEdge {
-    const key =
-      `${reporter} ${labels.sourceWorkload} ${labels.sourceIdentity} ${labels.destinationWorkload} ` +
-      `${labels.destinationIdentity} ${labels.destinationService} ${labels.security}`;
+    const key = `${endsKey(reporter, labels)} ${labels.security}`;
     let edge = this.#edges.get(key);
     if (edge === undefined) {
       if (this.#edges.size >= MAX_EDGES) return this.#overflow[reporter];
@@ -77,7 +83,10 @@ export class EdgeCounters implements EdgeTable {
 class CountedEdge implements Edge {
   sentBytes = 0;
   receivedBytes = 0;
+  /** Takes that had nothing to take, in a row, without a connection that is open. */
+  idleTakes = 0;
   readonly #labels: EdgeLabels;
+  #open = 0;
   #opened = 0;
   #closed = 0;
   #connect = emptyBuckets();
@@ -107,7 +116,12 @@ class CountedEdge implements Edge {
 
   take(): EdgeDelta | undefined {
     const changed = this.#opened + this.#closed + this.sentBytes + this.receivedBytes + this.#refusals.size;
-    if (changed === 0) return undefined;
+    if (changed === 0) {
+      if (this.#open === 0) this.idleTakes += 1;
+      return undefined;
+    }
+    this.idleTakes = 0;
+    this.#open += this.#opened - this.#closed;
     const delta: EdgeDelta = {
       labels: this.#labels,
       opened: this.#opened,
@@ -129,15 +143,6 @@ function emptyBuckets(): number[] {
   return new Array(CONNECT_BUCKETS_MS.length + 1).fill(0);
 }
 
-function other(reporter: 'source' | 'destination'): EdgeLabels {
-  const rest = '(other)';
-  return {
-    reporter,
-    sourceWorkload: rest,
-    sourceIdentity: rest,
-    destinationWorkload: rest,
-    destinationIdentity: rest,
-    destinationService: rest,
-    security: '',
-  };
+function other(reporter: EdgeLabels['reporter']): EdgeLabels {
+  return { ...otherEnds(reporter), security: '' };
 }

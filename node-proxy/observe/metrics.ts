@@ -3,16 +3,16 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { BucketHistogram, type Labels } from './bucket-histogram.ts';
 import { CONNECT_BUCKETS_MS, type EdgeDelta, type EdgeLabels } from './edge-counters.ts';
+import { END_LABELS, endLabels } from './edge-labels.ts';
+import { KnownEdges } from './known-edges.ts';
 
-const EDGE_LABELS = [
-  'reporter',
-  'source_workload',
-  'source_identity',
-  'destination_workload',
-  'destination_identity',
-  'destination_service',
-  'security',
-] as const;
+const EDGE_LABELS = [...END_LABELS, 'security'] as const;
+
+/** What was printed of an edge. */
+interface PrintedEdge {
+  labels: Labels;
+  reasons: Set<string>;
+}
 
 export class NodeMetrics {
   readonly registry = new Registry();
@@ -24,8 +24,11 @@ export class NodeMetrics {
   readonly #connect: BucketHistogram;
   /** Open connections by worker and edge, for the day it dies. */
   readonly #openOf = new Map<string, Map<string, { labels: Labels; open: number }>>();
+  readonly #edges: KnownEdges<PrintedEdge>;
 
-  constructor() {
+  /** @param now monotonic milliseconds. */
+  constructor(now: () => number) {
+    this.#edges = new KnownEdges(now);
     const registers = [this.registry];
     const edge = [...EDGE_LABELS];
     this.#opened = new Counter({
@@ -69,16 +72,25 @@ export class NodeMetrics {
   add(worker: string, deltas: readonly EdgeDelta[]): void {
     for (const delta of deltas) {
       const labels = toLabels(delta.labels);
+      const key = JSON.stringify(labels);
+      const printed = this.#edges.seen(key, () => ({ labels, reasons: new Set() }));
       if (delta.opened > 0) {
         this.#opened.inc(labels, delta.opened);
         this.#connect.add(labels, delta.connect, delta.connectSumMs / 1000);
       }
       if (delta.closed > 0) this.#closed.inc(labels, delta.closed);
-      if (delta.opened !== delta.closed) this.#opens(worker, labels, delta.opened - delta.closed);
+      if (delta.opened !== delta.closed) this.#opens(worker, key, labels, delta.opened - delta.closed);
       if (delta.sentBytes > 0) this.#bytes.inc({ ...labels, direction: 'sent' }, delta.sentBytes);
       if (delta.receivedBytes > 0) this.#bytes.inc({ ...labels, direction: 'received' }, delta.receivedBytes);
-      for (const [reason, count] of delta.refusals) this.#refusals.inc({ ...labels, reason }, count);
+      for (const [reason, count] of delta.refusals) {
+        this.#refusals.inc({ ...labels, reason }, count);
+        printed.reasons.add(reason);
+      }
     }
+    this.#edges.forgetIdle(
+      edge => this.#drop(edge),
+      key => this.#isOpen(key),
+    );
   }
 
   /** The worker died, and its connections with it. */
@@ -90,11 +102,21 @@ export class NodeMetrics {
     this.#openOf.delete(worker);
   }
 
-  #opens(worker: string, labels: Labels, more: number): void {
+  #isOpen(key: string): boolean {
+    for (const edges of this.#openOf.values()) if (edges.has(key)) return true;
+    return false;
+  }
+
+  #drop({ labels, reasons }: PrintedEdge): void {
+    for (const metric of [this.#opened, this.#closed, this.#open, this.#connect]) metric.remove(labels);
+    for (const direction of ['sent', 'received']) this.#bytes.remove({ ...labels, direction });
+    for (const reason of reasons) this.#refusals.remove({ ...labels, reason });
+  }
+
+  #opens(worker: string, key: string, labels: Labels, more: number): void {
     this.#open.inc(labels, more);
     let edges = this.#openOf.get(worker);
     if (edges === undefined) this.#openOf.set(worker, (edges = new Map()));
-    const key = JSON.stringify(labels);
     const open = (edges.get(key)?.open ?? 0) + more;
     if (open === 0) edges.delete(key);
     else edges.set(key, { labels, open });
@@ -115,13 +137,5 @@ export class NodeMetrics {
 }
 
 function toLabels(labels: EdgeLabels): Labels {
-  return {
-    reporter: labels.reporter,
-    source_workload: labels.sourceWorkload,
-    source_identity: labels.sourceIdentity,
-    destination_workload: labels.destinationWorkload,
-    destination_identity: labels.destinationIdentity,
-    destination_service: labels.destinationService,
-    security: labels.security,
-  };
+  return { ...endLabels(labels), security: labels.security };
 }

@@ -8,6 +8,7 @@
  */
 
 import type { RequestEdge, RequestLabels, RequestTable, ServiceCounters } from '../../policy/flow.ts';
+import { endsKey, otherEnds } from '../edge-labels.ts';
 import { CountedEdge, type EdgeRequests, STATUS_CLASSES } from './request-edge.ts';
 import { CountedService, type ServiceChange } from './service-counters.ts';
 
@@ -91,9 +92,8 @@ export class RequestCounters implements RequestTable {
   }
 
   #edge(labels: RequestLabels): CountedEdge {
-    const key =
-      `${labels.reporter} ${labels.sourceWorkload} ${labels.sourceIdentity} ${labels.destinationWorkload} ` +
-      `${labels.destinationIdentity} ${labels.destinationService} ${labels.version} ${labels.security} ${labels.route}`;
+    const { version, security, route } = labels;
+    const key = `${endsKey(labels.reporter, labels)} ${version} ${security} ${route}`;
     let edge = this.#edges.get(key);
     if (edge === undefined) {
       if (this.#edges.size >= MAX_EDGES) return this.#overflow[labels.reporter];
@@ -109,16 +109,5 @@ export class RequestCounters implements RequestTable {
 }
 
 function other(reporter: RequestLabels['reporter']): RequestLabels {
-  const rest = '(other)';
-  return {
-    reporter,
-    sourceWorkload: rest,
-    sourceIdentity: rest,
-    destinationWorkload: rest,
-    destinationIdentity: rest,
-    destinationService: rest,
-    route: rest,
-    version: 'http1',
-    security: '',
-  };
+  return { ...otherEnds(reporter), route: '(other)', version: 'http1', security: '' };
 }

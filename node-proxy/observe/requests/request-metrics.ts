@@ -14,30 +14,16 @@
 import { Counter, type Registry } from 'prom-client';
 import type { RequestLabels } from '../../policy/flow.ts';
 import { BucketHistogram, type Labels } from '../bucket-histogram.ts';
+import { END_LABELS, endLabels } from '../edge-labels.ts';
+import { KnownEdges } from '../known-edges.ts';
 import type { RequestDelta } from './request-counters.ts';
 import { type EdgeRequests, GRPC_STATUSES, LATENCY_BUCKETS_MS, STATUS_CLASSES } from './request-edge.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 
-const EDGE_LABELS = [
-  'reporter',
-  'source_workload',
-  'source_identity',
-  'destination_workload',
-  'destination_identity',
-  'destination_service',
-  'route',
-  'version',
-  'security',
-] as const;
+const EDGE_LABELS = [...END_LABELS, 'route', 'version', 'security'] as const;
 
-/** Edges that are not used for an hour are dropped from the page: workloads come and go under ever new names. */
-const IDLE_MS = 3_600_000;
-/** Beyond this many the longest unused one is dropped: each takes some 20 lines of the page. */
-const MAX_EDGES = 5_000;
-
-interface KnownEdge {
-  seenMs: number;
-  /** What was printed of it. */
+/** What was printed of an edge. */
+interface PrintedEdge {
   counted: Map<string, Labels>;
   timed: Map<string, Labels>;
   refused: Map<string, Labels>;
@@ -48,13 +34,11 @@ export class RequestMetrics {
   readonly #seconds: BucketHistogram;
   readonly #refused: Counter;
   readonly #services: ServiceMetrics;
-  /** By labels as text, longest unused first. */
-  readonly #edges = new Map<string, KnownEdge>();
-  readonly #now: () => number;
+  readonly #edges: KnownEdges<PrintedEdge>;
 
   /** @param now monotonic milliseconds. */
   constructor(registry: Registry, now: () => number) {
-    this.#now = now;
+    this.#edges = new KnownEdges(now);
     const registers = [registry];
     this.#requests = new Counter({
       name: 'nodemesh_requests_total',
@@ -83,7 +67,7 @@ export class RequestMetrics {
       else if (delta.kind === 'service') this.#services.add(worker, delta);
       else this.#services.forget(worker, delta.name);
     }
-    this.#forgetIdle();
+    this.#edges.forgetIdle(edge => this.#drop(edge));
   }
 
   /** The worker died: its budgets and ejections with it. */
@@ -93,7 +77,7 @@ export class RequestMetrics {
 
   #addEdge({ labels, requests, latencies, refusals }: EdgeRequests): void {
     const edge = toLabels(labels);
-    const known = this.#known(JSON.stringify(edge));
+    const known = this.#edges.seen(JSON.stringify(edge), nothingPrinted);
     const printed = (of: Map<string, Labels>, name: string, more: Labels) => {
       let all = of.get(name);
       if (all === undefined) of.set(name, (all = { ...edge, ...more }));
@@ -113,43 +97,18 @@ export class RequestMetrics {
       this.#refused.inc(printed(known.refused, reason, { reason }), count);
   }
 
-  /** Moves the edge to the end of those that may be dropped. */
-  #known(key: string): KnownEdge {
-    const seenMs = this.#now();
-    const known = this.#edges.get(key) ?? {
-      seenMs,
-      counted: new Map(),
-      timed: new Map(),
-      refused: new Map(),
-    };
-    known.seenMs = seenMs;
-    this.#edges.delete(key);
-    this.#edges.set(key, known);
-    return known;
-  }
-
-  #forgetIdle(): void {
-    const idleSinceMs = this.#now() - IDLE_MS;
-    for (const [key, edge] of this.#edges) {
-      if (edge.seenMs > idleSinceMs && this.#edges.size <= MAX_EDGES) return;
-      this.#edges.delete(key);
-      for (const labels of edge.counted.values()) this.#requests.remove(labels);
-      for (const labels of edge.timed.values()) this.#seconds.remove(labels);
-      for (const labels of edge.refused.values()) this.#refused.remove(labels);
-    }
+  #drop({ counted, timed, refused }: PrintedEdge): void {
+    for (const labels of counted.values()) this.#requests.remove(labels);
+    for (const labels of timed.values()) this.#seconds.remove(labels);
+    for (const labels of refused.values()) this.#refused.remove(labels);
   }
 }
 
+function nothingPrinted(): PrintedEdge {
+  return { counted: new Map(), timed: new Map(), refused: new Map() };
+}
+
 function toLabels(labels: RequestLabels): Labels {
-  return {
-    reporter: labels.reporter,
-    source_workload: labels.sourceWorkload,
-    source_identity: labels.sourceIdentity,
-    destination_workload: labels.destinationWorkload,
-    destination_identity: labels.destinationIdentity,
-    destination_service: labels.destinationService,
-    route: labels.route,
-    version: labels.version,
-    security: labels.security,
-  };
+  const { route, version, security } = labels;
+  return { ...endLabels(labels), route, version, security };
 }

@@ -26,7 +26,7 @@ async function scrape(counters: EdgeCounters, metrics: NodeMetrics): Promise<str
 describe('node metrics', () => {
   it('add up connections, bytes and refusals by edge', async () => {
     const counters = new EdgeCounters();
-    const metrics = new NodeMetrics();
+    const metrics = new NodeMetrics(() => 0);
     const [edge] = counters.flow(labels);
     edge?.opened(3);
     if (edge !== undefined) edge.sentBytes += 10;
@@ -42,7 +42,7 @@ describe('node metrics', () => {
   });
 
   it('forget the open connections of a worker that died, and no others', async () => {
-    const metrics = new NodeMetrics();
+    const metrics = new NodeMetrics(() => 0);
     for (const worker of ['tunnel-0', 'tunnel-1']) {
       const counters = new EdgeCounters();
       const [edge] = counters.flow(labels);
@@ -61,7 +61,7 @@ describe('node metrics', () => {
     const counters = new EdgeCounters();
     const [edge] = counters.flow(labels);
     for (const ms of [0.1, 3, 3, 9_999]) edge?.opened(ms);
-    const text = await scrape(counters, new NodeMetrics());
+    const text = await scrape(counters, new NodeMetrics(() => 0));
     assert.ok(text.includes(`nodemesh_connect_seconds_bucket{${LABELS},le="0.002"} 1`), text);
     assert.ok(text.includes(`nodemesh_connect_seconds_bucket{${LABELS},le="0.005"} 3`));
     assert.ok(text.includes(`nodemesh_connect_seconds_bucket{${LABELS},le="+Inf"} 4`));
@@ -83,5 +83,40 @@ describe('node metrics', () => {
     const deltas = counters.take();
     assert.equal(deltas.length, 5_001);
     assert.equal(deltas.at(-1)?.labels.sourceWorkload, '(other)');
+  });
+
+  it('make room for new edges when old ones are not used, whatever is open', () => {
+    const counters = new EdgeCounters();
+    const edgeOf = (name: string) => counters.flow({ ...labels, sourceWorkload: name })[0];
+    const open = edgeOf('open');
+    open?.opened(1);
+    for (let i = 1; i < 5_000; i++) {
+      const gone = edgeOf(`gone-${i}`);
+      gone?.opened(1);
+      gone?.closed();
+    }
+    for (let i = 0; i < 700; i++) counters.take();
+    assert.equal(counters.size, 1);
+    if (open !== undefined) open.sentBytes += 7;
+    assert.equal(counters.take()[0]?.sentBytes, 7);
+    edgeOf('new')?.opened(1);
+    assert.equal(counters.take()[0]?.labels.sourceWorkload, 'new');
+  });
+
+  it('drop an edge that nobody has used for an hour, when nothing is open', async () => {
+    let nowMs = 0;
+    const counters = new EdgeCounters();
+    const metrics = new NodeMetrics(() => nowMs);
+    const [edge] = counters.flow(labels);
+    edge?.opened(1);
+    counters.refused(labels, 'policy');
+    await scrape(counters, metrics);
+    nowMs += 3_600_000;
+    assert.match(await scrape(counters, metrics), /nodemesh_connections_open\{.*\} 1/);
+    edge?.closed();
+    if (edge !== undefined) edge.sentBytes += 1;
+    await scrape(counters, metrics);
+    nowMs += 3_600_000;
+    assert.doesNotMatch(await scrape(counters, metrics), /calc\/fanboy/);
   });
 });
