@@ -22,6 +22,7 @@ export const CNI_TYPE = 'nodemesh-cni';
 export const CNI_FOLDER = join(dirname(import.meta.dirname), 'dist');
 export const FOLDER = '/run/nodemesh-bench';
 export const APP_PORT = 80;
+export const SERVICE_PORT = 7000;
 
 export interface GroundOptions {
   workers: number;
@@ -40,6 +41,19 @@ export interface Ground {
   mesh: readonly NodeProxy[];
   /** Undefined with `peersOnly`. */
   namerd: Namerd | undefined;
+}
+
+/** A service of the enrolled pods with the label `app: <name>`. */
+export function meshedService(name: string, vip: string): ServiceSpec {
+  return {
+    namespace: MESHED,
+    name,
+    vip,
+    port: SERVICE_PORT,
+    portName: 'http',
+    targetPort: APP_PORT,
+    selector: { app: name },
+  };
 }
 
 export async function layGround(

@@ -13,12 +13,24 @@ import { writeCertificates } from './contenders/certificates.ts';
 import type { Contender, ContenderName } from './contenders/contender.ts';
 import { clientHalf, Haproxy, PORTS, passthrough, serverHalf } from './contenders/haproxy.ts';
 import type { NodeProxy } from './contenders/node-proxy.ts';
-import { APP_PORT, FOLDER, type GroundOptions, layGround, MESHED, PLAIN, serverPod } from './ground.ts';
+import {
+  APP_PORT,
+  FOLDER,
+  type GroundOptions,
+  layGround,
+  MESHED,
+  meshedService,
+  PLAIN,
+  SERVICE_PORT,
+  serverPod,
+} from './ground.ts';
 import type { Pinning } from './pinning.ts';
 
 const ECHO = join(import.meta.dirname, 'load/echo.ts');
-const SERVICE_PORT = 7000;
-const SERVICES: readonly ServiceSpec[] = [service('near', 1), service('far', 2)];
+const SERVICES: readonly ServiceSpec[] = [
+  meshedService('near', '10.96.1.1'),
+  meshedService('far', '10.96.1.2'),
+];
 
 /** Proxies, and which contenders they carry. */
 export interface Proxies {
@@ -129,18 +141,4 @@ async function startPods(
   const serve = (name: string, node: number) =>
     serverPod(cluster, emptyPod(namespace, name, node), ECHO, pins, scope);
   return { client, near: await serve('near', 1), far: await serve('far', 2) };
-}
-
-function service(name: string, index: number): ServiceSpec {
-  const selector = { app: name };
-  const vip = `10.96.1.${index}`;
-  return {
-    namespace: MESHED,
-    name,
-    vip,
-    port: SERVICE_PORT,
-    portName: 'http',
-    targetPort: APP_PORT,
-    selector,
-  };
 }

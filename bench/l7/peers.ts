@@ -7,7 +7,13 @@ import type { Pod } from '../../deploy/demo/ground/pod.ts';
 import { type CertificateFiles, writeCertificates } from '../contenders/certificates.ts';
 import { Haproxy, type HaproxyOptions } from '../contenders/haproxy.ts';
 import { DOORS, type Doors } from '../contenders/http/doors.ts';
-import { Envoy, envoyClientHalf, envoyHop, envoyServerHalf } from '../contenders/http/envoy.ts';
+import {
+  Envoy,
+  type EnvoyWork,
+  envoyClientHalf,
+  envoyHop,
+  envoyServerHalf,
+} from '../contenders/http/envoy.ts';
 import { HAPROXY_GLOBAL, httpClientHalf, httpHop, httpServerHalf } from '../contenders/http/haproxy-http.ts';
 import { Nginx, nginxClientHalf, nginxHop, nginxServerHalf } from '../contenders/http/nginx.ts';
 import { Sidecar } from '../contenders/sidecar.ts';
@@ -38,9 +44,9 @@ export async function addPeers(pods: Pods, options: GroundOptions, scope: Scope)
   return [
     direct('direct-near', client, nearPod),
     direct('direct-far', client, farPod),
-    ...(await haproxies(pods, farPod, files, settings, scope)),
-    ...(await nginxes(pods, farPod, files, settings, scope)),
-    ...(hasEnvoy() ? await envoys(pods, farPod, files, settings, scope) : []),
+    ...(await family(haproxy(settings), pods, farPod, files, scope)),
+    ...(await family(nginx(settings), pods, farPod, files, scope)),
+    ...(hasEnvoy() ? await family(envoy(settings), pods, farPod, files, scope) : []),
     contender('node-http2', client, DOORS.nodeHttp2, [nodeHttp2]),
   ];
 }
@@ -49,83 +55,70 @@ export function hasEnvoy(): boolean {
   return spawnSync('envoy', ['--version']).status === 0;
 }
 
-async function haproxies(
-  { client, near, far }: Pods,
-  farPod: Pod,
-  files: CertificateFiles,
-  settings: HaproxyOptions,
-  scope: Scope,
-): Promise<Contender[]> {
-  const { haproxy, haproxyPair, haproxyFar } = DOORS;
-  const start = (pod: Pod, name: string, sections: string, { http }: Doors) =>
-    started(
-      scope,
-      name,
-      new Haproxy(pod, name, sections, http, { ...settings, mode: 'http', global: HAPROXY_GLOBAL }),
-    );
-  const hop = await start(client, 'haproxy-hop', httpHop(haproxy, addresses(near)), haproxy);
-  const server = await start(
-    farPod,
-    'haproxy-far',
-    httpServerHalf(haproxyFar, addresses(far), files),
-    haproxyFar,
-  );
-  const half = httpClientHalf(haproxyPair, farPod.ip, haproxyFar, files);
-  const pair = await start(client, 'haproxy-pair', half, haproxyPair);
-  return [
-    contender('haproxy', client, haproxy, [hop]),
-    contender('haproxy-pair', client, haproxyPair, [pair, server]),
-  ];
+/** What makes a family of peers: how one is started, and how its work is said. */
+interface Dialect<Work> {
+  name: 'haproxy' | 'nginx' | 'envoy';
+  doors: { hop: Doors; pair: Doors; far: Doors };
+  make: (pod: Pod, name: string, work: Work, port: number) => Sidecar;
+  hop: (doors: Doors, servers: readonly string[]) => Work;
+  clientHalf: (doors: Doors, ip: string, far: Doors, files: CertificateFiles) => Work;
+  serverHalf: (doors: Doors, servers: readonly string[], files: CertificateFiles) => Work;
 }
 
-async function nginxes(
-  { client, near, far }: Pods,
-  farPod: Pod,
-  files: CertificateFiles,
-  settings: HaproxyOptions,
-  scope: Scope,
-): Promise<Contender[]> {
-  const { nginx, nginxPair, nginxFar } = DOORS;
-  const start = (pod: Pod, name: string, http: string, doors: Doors) =>
-    started(scope, name, new Nginx(pod, name, http, doors.http, settings));
-  const hop = await start(client, 'nginx-hop', nginxHop(nginx, addresses(near)), nginx);
-  const server = await start(farPod, 'nginx-far', nginxServerHalf(nginxFar, addresses(far), files), nginxFar);
-  const half = nginxClientHalf(nginxPair, farPod.ip, nginxFar, files);
-  const pair = await start(client, 'nginx-pair', half, nginxPair);
-  return [
-    contender('nginx', client, nginx, [hop]),
-    contender('nginx-pair', client, nginxPair, [pair, server]),
-  ];
+function haproxy(settings: HaproxyOptions): Dialect<string> {
+  const { haproxy: hop, haproxyPair: pair, haproxyFar: far } = DOORS;
+  const options: HaproxyOptions = { ...settings, mode: 'http', global: HAPROXY_GLOBAL };
+  return {
+    name: 'haproxy',
+    doors: { hop, pair, far },
+    make: (pod, name, sections, port) => new Haproxy(pod, name, sections, port, options),
+    hop: httpHop,
+    clientHalf: httpClientHalf,
+    serverHalf: httpServerHalf,
+  };
 }
 
-async function envoys(
+function nginx(settings: HaproxyOptions): Dialect<string> {
+  const { nginx: hop, nginxPair: pair, nginxFar: far } = DOORS;
+  return {
+    name: 'nginx',
+    doors: { hop, pair, far },
+    make: (pod, name, http, port) => new Nginx(pod, name, http, port, settings),
+    hop: nginxHop,
+    clientHalf: nginxClientHalf,
+    serverHalf: nginxServerHalf,
+  };
+}
+
+function envoy(settings: HaproxyOptions): Dialect<EnvoyWork> {
+  const { envoy: hop, envoyPair: pair, envoyFar: far } = DOORS;
+  return {
+    name: 'envoy',
+    doors: { hop, pair, far },
+    make: (pod, name, work, port) => new Envoy(pod, name, work, port, settings),
+    hop: envoyHop,
+    clientHalf: envoyClientHalf,
+    serverHalf: envoyServerHalf,
+  };
+}
+
+/** One hop, and a pair with mutual TLS between its halves. */
+async function family<Work>(
+  { name, doors, make, hop, clientHalf, serverHalf }: Dialect<Work>,
   { client, near, far }: Pods,
   farPod: Pod,
   files: CertificateFiles,
-  settings: HaproxyOptions,
   scope: Scope,
 ): Promise<Contender[]> {
-  const { envoy, envoyPair, envoyFar } = DOORS;
-  const hop = await started(
-    scope,
-    'envoy-hop',
-    new Envoy(client, 'envoy-hop', envoyHop(envoy, addresses(near)), envoy.http, settings),
-  );
-  const serverHalf = envoyServerHalf(envoyFar, addresses(far), files);
-  const server = await started(
-    scope,
-    'envoy-far',
-    new Envoy(farPod, 'envoy-far', serverHalf, envoyFar.http, settings),
-  );
-  const clientHalf = envoyClientHalf(envoyPair, farPod.ip, envoyFar, files);
-  const pair = await started(
-    scope,
-    'envoy-pair',
-    new Envoy(client, 'envoy-pair', clientHalf, envoyPair.http, settings),
-  );
+  const start = (pod: Pod, role: string, work: Work, { http }: Doors) =>
+    started(scope, `${name}-${role}`, make(pod, `${name}-${role}`, work, http));
+  const single = await start(client, 'hop', hop(doors.hop, addresses(near)), doors.hop);
+  const server = await start(farPod, 'far', serverHalf(doors.far, addresses(far), files), doors.far);
+  const half = clientHalf(doors.pair, farPod.ip, doors.far, files);
+  const pair = await start(client, 'pair', half, doors.pair);
   return [
-    contender('envoy', client, envoy, [hop]),
-    contender('envoy-pair', client, envoyPair, [pair, server]),
+    contender(name, client, doors.hop, [single]),
+    contender(`${name}-pair`, client, doors.pair, [pair, server]),
   ];
 }
 

@@ -10,18 +10,25 @@ import type { Cluster } from '../../deploy/demo/cluster.ts';
 import type { Pod } from '../../deploy/demo/ground/pod.ts';
 import { emptyPod, type ServiceSpec } from '../../deploy/demo/inventory.ts';
 import type { NodeProxy } from '../contenders/node-proxy.ts';
-import { APP_PORT, type GroundOptions, layGround, MESHED, PLAIN, serverPod } from '../ground.ts';
+import {
+  type GroundOptions,
+  layGround,
+  MESHED,
+  meshedService,
+  PLAIN,
+  SERVICE_PORT,
+  serverPod,
+} from '../ground.ts';
 import type { Contender } from './contenders.ts';
 import { authorization, route } from './documents.ts';
 import { addPeers } from './peers.ts';
 
 const APP = join(import.meta.dirname, '../load/http/app.ts');
-const SERVICE_PORT = 7000;
 const ENDPOINTS = 3;
-const NEAR = service('near', 1);
-const FAR = service('far', 2);
-const L4_NEAR = { ...service('near-l4', 3), selector: NEAR.selector };
-const L4_FAR = service('far-l4', 4);
+const NEAR = meshedService('near', '10.96.2.1');
+const FAR = meshedService('far', '10.96.2.2');
+const L4_NEAR = { ...meshedService('near-l4', '10.96.2.3'), selector: NEAR.selector };
+const L4_FAR = meshedService('far-l4', '10.96.2.4');
 /** Answers for a path that no rule fits come from our proxy, and say so. */
 const PROBE = `exec 3<>/dev/tcp/$1/$2 && printf 'GET /nowhere HTTP/1.1\\r\\nhost: bench\\r\\nconnection: close\\r\\n\\r\\n' >&3 && cat <&3`;
 const READY_TIMEOUT_MS = 20_000;
@@ -104,18 +111,4 @@ async function readsHttp(client: Pod, vip: string): Promise<void> {
       throw new Error(`requests to ${vip} are not routed after ${READY_TIMEOUT_MS / 1000} s: ${said}`);
     await new Promise(resolve => setTimeout(resolve, 100));
   }
-}
-
-function service(name: string, index: number): ServiceSpec {
-  const selector = { app: name };
-  const vip = `10.96.2.${index}`;
-  return {
-    namespace: MESHED,
-    name,
-    vip,
-    port: SERVICE_PORT,
-    portName: 'http',
-    targetPort: APP_PORT,
-    selector,
-  };
 }

@@ -2,6 +2,7 @@
 
 import type { ConfigNode, Fields } from '#base/config.ts';
 import { dnsLabelProblem, dnsSubdomainProblem, type Metadata } from '../resources/metadata.ts';
+import { checked } from '../resources/values/fields.ts';
 import { readAddresses } from './address-list.ts';
 import { MESH_LABEL, type Workload } from './model.ts';
 import { checkHttpAnnotation, portNameProblem } from './service.ts';
@@ -55,13 +56,4 @@ function readPorts(node: ConfigNode | undefined): Record<string, number> {
     if (port !== undefined && problem === undefined) ports[name] = port;
   }
   return ports;
-}
-
-function checked(node: ConfigNode | undefined, problemOf: (text: string) => string | undefined) {
-  const text = node?.string();
-  if (text === undefined) return undefined;
-  const problem = problemOf(text);
-  if (problem === undefined) return text;
-  node?.problem(problem);
-  return undefined;
 }

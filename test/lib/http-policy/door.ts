@@ -6,7 +6,6 @@
 import type { NodeWorkload, Policy, Transport, WorkloadHttp } from '#api';
 import { type Clock, systemClock } from '#base/clock.ts';
 import { Authorizer } from '../../../node-proxy/authorize/index.ts';
-import { EndpointTable } from '../../../node-proxy/balance/index.ts';
 import { RequestCounters } from '../../../node-proxy/observe/requests/request-counters.ts';
 import {
   DEFAULT_HTTP_LIMITS,
@@ -14,7 +13,6 @@ import {
   HttpPolicy,
   type RequestEntry,
 } from '../../../node-proxy/policy/index.ts';
-import { Resolver } from '../../../node-proxy/resolve/index.ts';
 import type {
   enter,
   InboundCall,
@@ -24,7 +22,7 @@ import type {
   WorkerContext,
 } from '../../../node-proxy/tunnel/index.ts';
 import { Relay } from '../../../node-proxy/tunnel/relay/relay.ts';
-import { contextOf, dialLoopback, type Handle, Listener, podOf, socketOf } from './loopback.ts';
+import { contextOf, dialLoopback, type Handle, Listener, podOf, resolverOf, socketOf } from './loopback.ts';
 import { Streams } from './streams.ts';
 
 export const CALLER = 'spiffe://test.mesh/ns/shop/sa/client';
@@ -64,16 +62,7 @@ export class Door {
   constructor(options: DoorOptions) {
     const { clock = systemClock, limits = {}, policies = [], transport = OPEN, http = {} } = options;
     this.#options = options;
-    const resolver = new Resolver({
-      clock,
-      endpoints: new EndpointTable(() => clock.monotonic()),
-      watch: () => {},
-      unwatch: () => {},
-      timeoutMs: 1_000,
-      limit: 100,
-      idleMs: 600_000,
-    });
-    this.context = contextOf(clock, resolver);
+    this.context = contextOf(clock, resolverOf(clock));
     this.policy = new HttpPolicy({
       context: this.context,
       requests: this.requests,

@@ -8,12 +8,11 @@ import {
   type ClientSettings,
   DEFAULT_SERVICE_SETTINGS,
   type NameState,
-  type Replica,
   type ServiceHttp,
 } from '#api';
 import { type Clock, systemClock } from '#base/clock.ts';
 import { DENY_ALL } from '../../../node-proxy/authorize/index.ts';
-import { type Endpoint, EndpointTable, type NameClient } from '../../../node-proxy/balance/index.ts';
+import type { Endpoint, NameClient } from '../../../node-proxy/balance/index.ts';
 import { RequestCounters } from '../../../node-proxy/observe/requests/request-counters.ts';
 import {
   DEFAULT_HTTP_LIMITS,
@@ -21,7 +20,7 @@ import {
   HttpPolicy,
   type RequestEntry,
 } from '../../../node-proxy/policy/index.ts';
-import { Resolver } from '../../../node-proxy/resolve/index.ts';
+import type { Resolver } from '../../../node-proxy/resolve/index.ts';
 import type {
   Connector,
   LocalPod,
@@ -33,7 +32,8 @@ import type {
 } from '../../../node-proxy/tunnel/index.ts';
 import { Relay } from '../../../node-proxy/tunnel/relay/relay.ts';
 import { sideOf } from '../../../node-proxy/tunnel/relay/side.ts';
-import { contextOf, dialLoopback, type Handle, Listener, podOf, socketOf } from './loopback.ts';
+import { replica } from '../balance/service-rig.ts';
+import { contextOf, dialLoopback, type Handle, Listener, podOf, resolverOf, socketOf } from './loopback.ts';
 import { Streams } from './streams.ts';
 
 const DESTINATION = '10.96.0.1:80';
@@ -88,15 +88,7 @@ export class Hop {
     this.#client = client;
     this.#replicas = replicas;
     for (const [name, list] of Object.entries(names)) this.#names.set(name, list);
-    this.resolver = new Resolver({
-      clock,
-      endpoints: new EndpointTable(() => clock.monotonic()),
-      watch: () => {},
-      unwatch: () => {},
-      timeoutMs: 1_000,
-      limit: 100,
-      idleMs: 600_000,
-    });
+    this.resolver = resolverOf(clock);
     this.context = contextOf(clock, this.resolver);
     this.policy = new HttpPolicy({
       context: this.context,
@@ -190,17 +182,8 @@ export class Hop {
   }
 
   #bound(name: string, addresses: readonly string[]): NameState {
-    const replicas = addresses.map(
-      (address, i): Replica => ({
-        address,
-        workload: `shop${name.slice(name.lastIndexOf('/'))}-${i}`,
-        node: '',
-        identity: '',
-        hbone: false,
-        zone: '',
-        weight: 1,
-        terminating: false,
-      }),
+    const replicas = addresses.map((address, i) =>
+      replica(address, { workload: `shop${name.slice(name.lastIndexOf('/'))}-${i}`, node: '' }),
     );
     const client = this.#client === undefined ? {} : { client: this.#client };
     return {

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 import type { Clock } from '#base/clock.ts';
 import type { Authorizer } from '../../../node-proxy/authorize/index.ts';
+import { EndpointTable } from '../../../node-proxy/balance/index.ts';
 import { EdgeCounters } from '../../../node-proxy/observe/edge-counters.ts';
-import type { Resolver } from '../../../node-proxy/resolve/index.ts';
+import { Resolver } from '../../../node-proxy/resolve/index.ts';
 import {
   ConnectionRefused,
   Credentials,
@@ -14,6 +15,19 @@ import {
   type SocketReader,
   type WorkerContext,
 } from '../../../node-proxy/tunnel/index.ts';
+
+/** A resolver that learns what it is told by `bind`, and nothing else. */
+export function resolverOf(clock: Clock): Resolver {
+  return new Resolver({
+    clock,
+    endpoints: new EndpointTable(() => clock.monotonic()),
+    watch: () => {},
+    unwatch: () => {},
+    timeoutMs: 1_000,
+    limit: 100,
+    idleMs: 600_000,
+  });
+}
 
 /** An accepted connection that nobody has read from: its socket is made when it is known how to read it. */
 export type Handle = { close(): void };

@@ -2,25 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { BoundTree, Replica } from '#api';
 import { compileTree, type Endpoint, EndpointTable } from '../../../../node-proxy/balance/index.ts';
+import { assertShare, leaf as leafOf, replica } from '../../../lib/balance/service-rig.ts';
 import { seededRandom } from '../../../lib/seeded-random.ts';
 
-const replica = (address: string, more: Partial<Replica> = {}): Replica => ({
-  address,
-  workload: `ns/${address}`,
-  node: 'n',
-  identity: '',
-  hbone: false,
-  zone: '',
-  weight: 1,
-  terminating: false,
-  ...more,
-});
-const leaf = (id: string, ...replicas: Replica[]): BoundTree => ({
-  type: 'leaf',
-  id,
-  residual: '/',
-  replicas: { state: 'bound', replicas },
-});
+const leaf = (id: string, ...replicas: Replica[]): BoundTree => leafOf(id, replicas);
 
 function shares(tree: BoundTree, picks: number, more: { open?: boolean } = {}): Map<string, number> {
   const table = new EndpointTable(() => 0);
@@ -35,12 +20,6 @@ function shares(tree: BoundTree, picks: number, more: { open?: boolean } = {}): 
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;
-}
-
-/** Within five standard deviations of a binomial: fails by chance about once in two million runs, and the seed is fixed. */
-function assertShare(seen: number, of: number, p: number): void {
-  const deviation = Math.sqrt(of * p * (1 - p));
-  assert.ok(Math.abs(seen - of * p) <= 5 * deviation, `${seen} of ${of} is not ${p}`);
 }
 
 describe('choosing an endpoint', () => {
