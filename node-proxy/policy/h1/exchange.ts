@@ -245,7 +245,7 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
   }
 
   requestDrained(): void {
-    this.#request.resumeClient();
+    this.#request.drained(this.#attempt.connection as H1Upstream);
   }
 
   connectionClosed(clean: boolean): void {

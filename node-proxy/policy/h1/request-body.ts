@@ -1,7 +1,7 @@
 /**
  * The bytes of a request on their way to the application: gathered with the head, held while a connection is made,
  * kept as long as another attempt may need them. Bounded: a client that sends faster than the application reads is
- * paused, and what does not fit for another attempt is not kept.
+ * paused, what does not fit for another attempt is not kept, and what was kept is sent as fast as it is taken.
  */
 
 import { type Brake, SLOWER } from '../wire/brake.ts';
@@ -22,6 +22,10 @@ export class RequestBody {
   #text = '';
   #kept: Buffer[] = [];
   #keptBytes = 0;
+  /** Kept pieces that the connection was given; not all while it is {@link RequestBody.#behind}. */
+  #given = 0;
+  /** The connection takes what was kept, piece by piece; what comes meanwhile is kept behind it. */
+  #behind = false;
   /** What may be kept for another attempt; -1: nothing. */
   #keepBytes = -1;
 
@@ -39,7 +43,7 @@ export class RequestBody {
 
   /** Nothing is on its way that was not written yet. */
   get flushed(): boolean {
-    return this.#text === '';
+    return this.#text === '' && !this.#behind;
   }
 
   begin(keepBytes: number): void {
@@ -52,11 +56,17 @@ export class RequestBody {
     this.#text = head;
     this.resumeClient();
     if (this.#kept.length === 0) return;
+    this.#given = 0;
+    this.#behind = true;
     to.wire.cork();
     this.flush(to);
-    for (const chunk of this.#kept) if (!to.wire.write(chunk)) this.#full(to);
+    if (!to.closed) this.#goOn(to);
     to.wire.uncork();
-    if (this.#keepBytes < 0) this.#forget();
+  }
+
+  /** The connection takes bytes again. */
+  drained(to: H1Upstream): void {
+    if (!this.#behind || this.#goOn(to)) this.resumeClient();
   }
 
   /** chunk[from…until), which is the client's. @param to undefined while there is no connection. */
@@ -64,8 +74,9 @@ export class RequestBody {
     const bytes = until - from;
     if (bytes === 0) return;
     this.bytes += bytes;
-    if (this.#keepBytes >= 0 || to === undefined) this.#keep(chunk, from, until, to !== undefined);
-    if (to === undefined) return;
+    const waits = to === undefined || this.#behind;
+    if (this.#keepBytes >= 0 || waits) this.#keep(chunk, from, until, !waits);
+    if (waits) return;
     if (this.#text !== '' && this.#text.length + bytes <= JOINED_BYTES) {
       this.#text += chunk.toString('latin1', from, until);
       return;
@@ -85,16 +96,17 @@ export class RequestBody {
   /** The attempt came to nothing: its head is not to be sent any more. */
   drop(): void {
     this.#text = '';
+    this.#behind = false;
   }
 
   /** There will be no other attempt. */
   commit(): void {
     this.#keepBytes = -1;
-    this.#forget();
+    if (!this.#behind) this.#forget();
   }
 
   over(): void {
-    this.#text = '';
+    this.drop();
     this.commit();
     this.resumeClient();
   }
@@ -105,6 +117,21 @@ export class RequestBody {
 
   resumeClient(): void {
     this.#brake.release(SLOWER);
+  }
+
+  /** @returns false when the connection is full, or gone. */
+  #goOn(to: H1Upstream): boolean {
+    let more = true;
+    while (this.#given < this.#kept.length) {
+      if (!more) return false;
+      more = to.wire.write(this.#kept[this.#given++] as Buffer);
+      // The next one may have begun from the first piece again.
+      if (to.closed) return false;
+      if (!more) this.pauseClient();
+    }
+    this.#behind = false;
+    if (this.#keepBytes < 0) this.#forget();
+    return more;
   }
 
   /** Writing can show that it is closed: then it never drains, and another may have taken its place already. */

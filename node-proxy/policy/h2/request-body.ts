@@ -12,6 +12,7 @@ import { owned, type Wire } from '../wire/wire.ts';
 import { lasting } from './transport.ts';
 
 const KEPT_ANYWAY_BYTES = 64 * 1024;
+const NOTHING: readonly Buffer[] = [];
 
 export class RequestBody {
   bytes = 0;
@@ -26,6 +27,10 @@ export class RequestBody {
   #upstream: H2Stream | undefined;
   #kept: Buffer[] | undefined;
   #keptBytes = 0;
+  /** Kept pieces that the stream was given; not all while it is {@link RequestBody.#behind}. */
+  #given = 0;
+  /** The stream takes what was kept, piece by piece; what comes meanwhile is kept behind it. */
+  #behind = false;
   /** Another attempt may still be made. */
   #keeping = true;
   /** Bytes whose credit is held back. */
@@ -50,9 +55,10 @@ export class RequestBody {
   data(chunk: Buffer): void {
     const { length } = chunk;
     const upstream = this.#upstream;
+    const waits = upstream === undefined || this.#behind;
     this.bytes += length;
-    if (this.#keeping || upstream === undefined) this.#keep(chunk);
-    if (upstream === undefined || !upstream.write(lasting(this.#wire, chunk))) {
+    if (this.#keeping || waits) this.#keep(chunk);
+    if (waits || !upstream.write(lasting(this.#wire, chunk))) {
       this.#owed += length;
       return;
     }
@@ -67,43 +73,33 @@ export class RequestBody {
 
   end(): void {
     this.ended = true;
-    if (this.#upstream !== undefined) this.#finish(this.#upstream);
+    if (this.#upstream !== undefined && !this.#behind) this.#finish(this.#upstream);
   }
 
   /** A stream to the application takes it from the beginning. */
   attach(upstream: H2Stream): void {
     this.#upstream = upstream;
-    let more = true;
-    if (this.#kept !== undefined) {
-      for (const chunk of this.#kept) {
-        more = upstream.write(chunk);
-        // It was given up on the way.
-        if (this.#upstream !== upstream) return;
-      }
-    }
-    this.#limit();
-    if (more) this.drained();
-    if (this.ended) this.#finish(upstream);
+    this.#given = 0;
+    this.#goOn(upstream);
   }
 
   /** The attempt is over. */
   detach(): void {
     this.#upstream = undefined;
+    this.#behind = false;
   }
 
   /** No further attempt will be made. */
   settle(): void {
     this.#keeping = false;
-    this.#kept = undefined;
+    if (!this.#behind) this.#kept = undefined;
     this.whole = this.bytes === 0;
   }
 
   /** The application takes bytes again. */
   drained(): void {
-    if (this.#owed === 0) return;
-    const bytes = this.#owed;
-    this.#owed = 0;
-    this.#client.consumed(bytes);
+    if (this.#behind) this.#goOn(this.#upstream as H2Stream);
+    else this.#giveCredit();
   }
 
   /** The request is over: what nobody will take counts against the client's connection no longer. */
@@ -111,7 +107,30 @@ export class RequestBody {
     this.#upstream = undefined;
     this.#kept = undefined;
     // A stream that has not ended is reset, and gives it back by that.
-    if (this.ended) this.drained();
+    if (this.ended) this.#giveCredit();
+  }
+
+  #goOn(upstream: H2Stream): void {
+    const kept = this.#kept ?? NOTHING;
+    this.#behind = true;
+    let more = true;
+    while (this.#given < kept.length) {
+      if (!more) return;
+      more = upstream.write(kept[this.#given++] as Buffer);
+      // On the way it was given up, or went on and came to the end.
+      if (this.#upstream !== upstream || !this.#behind) return;
+    }
+    this.#behind = false;
+    this.#limit();
+    if (more) this.#giveCredit();
+    if (this.ended) this.#finish(upstream);
+  }
+
+  #giveCredit(): void {
+    if (this.#owed === 0) return;
+    const bytes = this.#owed;
+    this.#owed = 0;
+    this.#client.consumed(bytes);
   }
 
   #finish(upstream: H2Stream): void {
@@ -124,7 +143,7 @@ export class RequestBody {
     this.#kept.push(owned(this.#wire, chunk));
     this.#keptBytes += chunk.length;
     // Until it is on its way it is needed anyway, and bounded by the client's window.
-    if (this.#upstream !== undefined) this.#limit();
+    if (this.#upstream !== undefined && !this.#behind) this.#limit();
   }
 
   #limit(): void {

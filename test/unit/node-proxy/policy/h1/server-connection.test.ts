@@ -315,6 +315,37 @@ describe('the application’s connection', () => {
     assert.equal(plan.ends[0]?.requestBytes, 6);
   });
 
+  it('is sent a kept body again as fast as it takes it, and what comes meanwhile behind it', async () => {
+    const { client, wires, plan, hooks } = scripted();
+    plan.keepBytes = 1_000;
+    plan.retryStatus = 503;
+    hooks.connecting = async wire => {
+      wire.room = wires.length === 1;
+    };
+    client.say('POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 12\r\n\r\nabc');
+    await settled();
+    for (const part of ['def', 'ghi']) client.say(part);
+    wires[0]?.say('HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n');
+    await settled();
+    const second = wires[1] as ScriptedWire;
+    assert.ok(second.text.endsWith('\r\n\r\nabc'));
+    assert.equal(client.paused, true);
+    // What was on its way.
+    client.say('jkl');
+    assert.ok(second.text.endsWith('\r\n\r\nabc'));
+    second.events?.onDrain();
+    assert.ok(second.text.endsWith('abcdef'));
+    second.events?.onDrain();
+    second.events?.onDrain();
+    assert.ok(second.text.endsWith('\r\n\r\nabcdefghijkl'));
+    assert.equal(client.paused, true);
+    second.events?.onDrain();
+    assert.equal(client.paused, false);
+    second.say(OK('whole'));
+    assert.match(client.text, /whole$/);
+    assert.equal(plan.ends[0]?.requestBytes, 12);
+  });
+
   it('that comes too late for its request serves the next', async () => {
     const { client, wires, plan, hooks, upstream, clock } = scripted();
     const late = Promise.withResolvers<void>();

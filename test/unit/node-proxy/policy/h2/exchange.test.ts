@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Verdict } from '../../../../../node-proxy/policy/exchange/plan.ts';
 import { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.ts';
+import type { Side } from '../../../../lib/http2-pair.ts';
 import type { ScriptedPlan } from '../exchange/scripted-plan.ts';
 import { head, scripted, settled, statusOf } from './scripted.ts';
 
@@ -167,6 +168,31 @@ describe('a request of HTTP/2 that stands still', () => {
     await settled();
     assert.deepEqual([statusOf(whole), statusOf(stuck)], ['504', '504']);
     for (const plan of plans) assert.deepEqual(plan.failures, [['timeout_idle', false]]);
+  });
+});
+
+describe('a body that is sent again', () => {
+  it('may be larger than what a connection holds for it', async () => {
+    const { client, apps, plans } = await scripted({
+      plan: plan => {
+        plan.keepBytes = 16 * 1024 * 1024;
+        plan.retryStatus = 503;
+        plan.retry = () => false;
+      },
+    });
+    const body = Buffer.alloc(6 * 1024 * 1024, 'x');
+    const stream = client.open(head('POST', '/'));
+    stream.stream?.write(body);
+    stream.stream?.end();
+    await settled();
+    const { accepted } = apps[0] as Side;
+    while (accepted.get(1)?.ends !== 1) await settled();
+    accepted.get(1)?.stream?.respond([[':status', '503']], true);
+    for (let i = 0; i < 200 && accepted.get(3)?.ends !== 1 && stream.ends === 0; i++) await settled();
+    assert.equal(accepted.get(3)?.bytes.length, body.length);
+    accepted.get(3)?.stream?.respond([[':status', '200']], true);
+    await settled();
+    assert.deepEqual([statusOf(stream), plans[0]?.ends[0]?.requestBytes], ['200', body.length]);
   });
 });
 

@@ -125,3 +125,24 @@ test('after the response has begun nothing is kept', () => {
   body.settle();
   assert.equal(body.whole, false);
 });
+
+test('a stream that takes more while it is written to is ended once, with all in order', () => {
+  const { body } = bodyOf(100);
+  for (const piece of ['ab', 'cd', 'ef']) body.data(Buffer.from(piece));
+  body.trailers([['x-sum', '6']]);
+  body.end();
+  const upstream = new Upstream();
+  const { write, trailers } = upstream;
+  let trailed = 0;
+  upstream.write = chunk => {
+    write.call(upstream, chunk);
+    body.drained();
+    return true;
+  };
+  upstream.trailers = fields => {
+    trailed += 1;
+    trailers.call(upstream, fields);
+  };
+  body.attach(upstream as never);
+  assert.deepEqual([upstream.text, trailed], ['abcdef', 1]);
+});
