@@ -185,8 +185,10 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
     const next = this.#plan.failed(refusal, untouched && !answered, nowMs);
     this.#attempt.drop();
     if (answered) this.#cut(refusal);
-    else if (next === 'retry') this.#again(nowMs);
-    else this.#answer(next);
+    else if (next !== 'retry') this.#answer(next);
+    // No application does better with a request that does not come.
+    else if (refusal.reason === 'timeout_client') this.#answer(refusal);
+    else this.#again(nowMs);
   }
 
   #again(nowMs: number): void {

@@ -436,6 +436,20 @@ describe('the application’s connection', () => {
 });
 
 describe('waiting', () => {
+  it('for a client that does not go on ends with 408, whatever may be tried again', async () => {
+    const { client, wires, plan, server } = scripted();
+    plan.idleMs = 1_000;
+    plan.keepBytes = 100;
+    plan.retry = () => true;
+    client.say('POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 6\r\n\r\nabc');
+    await settled();
+    server.check(1_000);
+    await settled();
+    assert.match(client.text, /^HTTP\/1\.1 408 /);
+    assert.equal(wires.length, 1);
+    assert.deepEqual(plan.failures, [['timeout_client', false]]);
+  });
+
   it('for a connection that takes less than has come keeps the client waiting', async () => {
     const { client, wires, hooks } = scripted();
     const late = Promise.withResolvers<void>();
