@@ -10,7 +10,7 @@ import type { Policy, PolicyAction, PolicyRule, Transport } from '#api';
 import type { Caller, Decision } from './caller.ts';
 import { type PathReadings, readPath } from './path-patterns.ts';
 import { Sources } from './source.ts';
-import { asksPath, hasHttpFields, Target } from './target.ts';
+import { asksPath, fieldsAsked, hasHttpFields, Target } from './target.ts';
 
 const NO_AUDITS: readonly string[] = [];
 const ALLOWED_BY_DEFAULT: Decision = { allowed: true, rule: 'default', audits: NO_AUDITS };
@@ -41,6 +41,8 @@ export class Authorizer {
   readonly http: boolean;
   /** Some rule asks for paths: requests whose path has no normal form must be refused. */
   readonly paths: boolean;
+  /** Fields that some rule asks for, lower case: requests must be refused in which servers could read them otherwise. */
+  readonly fields: readonly string[];
   readonly #deny: readonly Rule[];
   readonly #allow: readonly Rule[];
   readonly #audit: readonly Rule[];
@@ -52,6 +54,7 @@ export class Authorizer {
     const targets = policies.flatMap(({ rules }) => rules.flatMap(({ to }) => to));
     this.http = targets.some(hasHttpFields);
     this.paths = targets.some(asksPath);
+    this.fields = [...new Set(targets.flatMap(fieldsAsked))];
     this.#deny = compile(policies, 'DENY');
     this.#allow = compile(policies, 'ALLOW');
     this.#audit = compile(policies, 'AUDIT');

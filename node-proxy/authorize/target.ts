@@ -23,6 +23,11 @@ export function asksPath({ paths, notPaths }: TargetMatch): boolean {
   return paths !== undefined || notPaths !== undefined;
 }
 
+/** Names of the fields that it asks for, lower case. */
+export function fieldsAsked({ headers }: TargetMatch): string[] {
+  return headers?.map(({ name }) => lower(name)) ?? [];
+}
+
 export class Target {
   readonly #ports: readonly number[] | undefined;
   readonly #notPorts: readonly number[] | undefined;

@@ -4,6 +4,7 @@
  */
 
 import {
+  type Authorizer,
   type Caller,
   type Decision,
   normalHost,
@@ -16,6 +17,7 @@ import type { HttpVersion, RequestEdge, RequestEntry, RequestTable } from '../fl
 import { type Field, NO_FIELDS } from '../own-fields.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { RequestView } from '../view.ts';
+import { ambiguousField } from './ambiguous-fields.ts';
 
 export interface GateParts {
   edges: EdgeTable;
@@ -91,7 +93,7 @@ export class Gate {
   judge(view: RequestView): Decision | HttpRefusal {
     const { caller } = this;
     const { authorizer } = this.pod;
-    const facts = authorizer.http ? this.#facts.read(view, authorizer.paths) : NOTHING_ASKED;
+    const facts = authorizer.http ? this.#facts.read(view, authorizer) : NOTHING_ASKED;
     if (facts instanceof HttpRefusal) return facts;
     caller.request = facts;
     const decision = authorizer.decide(caller);
@@ -153,13 +155,15 @@ class Facts implements RequestFacts {
   host = '';
   #view: RequestView | undefined;
 
-  read(view: RequestView, paths: boolean): this | HttpRefusal {
-    const path = paths ? normalPath(view.path) : '';
+  read(view: RequestView, authorizer: Authorizer): this | HttpRefusal {
+    const path = authorizer.paths ? normalPath(view.path) : '';
     if (path === undefined)
       return new HttpRefusal('bad_request', 'the path can be read in more than one way');
     const host = normalHost(view.authority);
     if (host === undefined)
       return new HttpRefusal('bad_request', 'the host can be read in more than one way');
+    const ambiguous = ambiguousField(view, authorizer);
+    if (ambiguous !== undefined) return new HttpRefusal('bad_request', ambiguous);
     this.#view = view;
     this.method = view.method;
     this.path = path;

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { DEFAULT_CLIENT_SETTINGS, DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from '#api';
-import { ConnectionRefused } from '../../../../node-proxy/tunnel/index.ts';
 import { FakeClock } from '../../../lib/fake-clock.ts';
 import { type AppRequest, ok, reply } from '../../../lib/http-policy/app.ts';
 import { eventually } from '../../../lib/http-policy/loopback.ts';
@@ -378,25 +377,4 @@ describe('limits', () => {
     assert.equal(hop.counters('/#/registry/shop/web/http').ejected, 0);
     assert.equal(hop.counters('/#/registry/shop/web/http').ejections, 1);
   });
-});
-
-it('what is not the fault of an endpoint does not speak against it', async () => {
-  const app = await appOf(failing(0));
-  const { client, hop } = await stageOf([app]);
-  for (const reason of ['no_certificate', 'tunnel_gone', 'unenrolled'] as const) {
-    hop.dialling = async () => {
-      throw new ConnectionRefused(reason, 'not now');
-    };
-    const asked = client.text.split('HTTP/1.1 ').length - 1;
-    client.send(get('/').repeat(5));
-    await client.responses(asked + 5);
-    assert.match(
-      (await client.responses(asked + 5)).at(-1)?.payload ?? '',
-      /^502 connect_failed: not now/,
-      reason,
-    );
-  }
-  hop.dialling = async () => {};
-  client.send(get('/'));
-  assert.equal((await client.responses(16)).at(-1)?.start, '200');
 });
