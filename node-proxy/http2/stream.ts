@@ -118,8 +118,7 @@ export class Stream implements H2Stream, Outgoing {
     if (this.closed) return;
     this.#checkWritable();
     this.#trailers = headers;
-    this.after = 'trailers';
-    if (this.queue === undefined) this.queueSent();
+    this.#owner.sender.endWithTrailers(this);
   }
 
   reset(code: number): void {

@@ -95,9 +95,14 @@ export class Sender {
       stream.after = 'end';
       return;
     }
-    this.#dry.delete(stream);
     if (!this.#output.endLastData(stream.id)) this.#output.data(stream.id, FLAG_END_STREAM, EMPTY, 0, 0);
-    stream.queueSent();
+    this.#sent(stream);
+  }
+
+  /** The same with trailers, which the stream writes when it is told that everything has left. */
+  endWithTrailers(stream: Outgoing): void {
+    stream.after = 'trailers';
+    if (stream.queue === undefined) this.#sent(stream);
   }
 
   /** The stream is over: what waits is dropped. */
@@ -108,6 +113,13 @@ export class Sender {
     this.queued -= stream.queue.bytes;
     stream.queue = undefined;
     this.#ready.delete(stream);
+  }
+
+  /** Everything has left, and nothing follows: the stream waits for no room any more. */
+  #sent(stream: Outgoing): void {
+    stream.wantsDrain = false;
+    this.#dry.delete(stream);
+    stream.queueSent();
   }
 
   /** The window of the stream has changed. */
@@ -176,10 +188,8 @@ export class Sender {
       return;
     }
     stream.queue = undefined;
-    if (stream.after !== 'nothing') {
-      stream.wantsDrain = false;
-      stream.queueSent();
-    } else if (stream.wantsDrain && stream.sendWindow > 0) this.#dry.add(stream);
+    if (stream.after !== 'nothing') this.#sent(stream);
+    else if (stream.wantsDrain && stream.sendWindow > 0) this.#dry.add(stream);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COPIED_BYTES, H2Code } from '../../../node-proxy/http2/index.ts';
+import { COPIED_BYTES, H2Code, type Header } from '../../../node-proxy/http2/index.ts';
 import {
   data,
   FLAG,
@@ -18,6 +18,13 @@ import { CONNECT, Pair, type Recorder, Side } from '../../lib/http2-pair.ts';
 import { RawPeer } from '../../lib/http2-raw-peer.ts';
 
 const { FLOW_CONTROL_ERROR, INTERNAL_ERROR } = H2Code;
+
+const POST: readonly Header[] = [
+  [':method', 'POST'],
+  [':scheme', 'http'],
+  [':path', '/'],
+  [':authority', 'a'],
+];
 
 /** A server with tunnels on `ids`, the answers taken off. */
 function serving(ids: readonly number[], options: ConstructorParameters<typeof RawPeer>[1] = {}) {
@@ -217,6 +224,25 @@ test('while the transport is full data waits, control frames do not pile up unno
   assert.equal(streams[0]!.drains, 1);
   assert.equal(peer.frames().at(-1)?.payload.toString(), 'waits');
 });
+
+for (const [what, finish] of [
+  ['its end', (recorder: Recorder) => recorder.stream!.end()],
+  ['its trailers', (recorder: Recorder) => recorder.stream!.trailers([['a', 'b']])],
+] as const)
+  test(`nobody is told to go on after ${what}`, () => {
+    const peer = new RawPeer('server');
+    peer.send(headers(1, POST), headers(3, POST));
+    const [first, second] = [peer.side.accepted.get(1)!, peer.side.accepted.get(3)!];
+    // One waits for the window of the connection, the other one for that of its stream.
+    peer.send(windowUpdate(1, 100_000));
+    assert.equal(first.stream!.write(Buffer.alloc(65_535)), false);
+    finish(first);
+    peer.send(windowUpdate(0, 65_535));
+    assert.equal(second.stream!.write(Buffer.alloc(65_535)), false);
+    finish(second);
+    peer.send(windowUpdate(0, 10), windowUpdate(1, 10), windowUpdate(3, 10));
+    assert.deepEqual([first.drains, second.drains], [0, 0]);
+  });
 
 test('a caller that ignores backpressure is reset at the limit; others are not touched', () => {
   const limits = { streamSendBytes: 100_000, connectionSendBytes: 1_000_000 };
