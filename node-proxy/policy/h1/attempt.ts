@@ -60,15 +60,14 @@ export class Attempt {
   }
 
   /** Whether the request and the connection's end may have crossed. @param bodyBytes of the request so far. */
-  crossed(head: RequestHead, bodyBytes: number): boolean {
-    const crossed = mayHaveCrossed(this.connection as H1Upstream, head, bodyBytes);
+  crossed(connection: H1Upstream, head: RequestHead, bodyBytes: number): boolean {
+    const crossed = mayHaveCrossed(connection, head, bodyBytes);
     this.#anew ||= crossed;
     return crossed;
   }
 
   /** There is a whole response. @param clean nothing of either message is missing, and nothing follows. */
-  giveBack(clean: boolean, head: RequestHead, nowMs: number): void {
-    const connection = this.connection as H1Upstream;
+  giveBack(connection: H1Upstream, clean: boolean, head: RequestHead, nowMs: number): void {
     this.connection = undefined;
     if (!clean || !isReusable(connection, head)) return connection.destroy();
     connection.parser.next();

@@ -223,8 +223,7 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
 
   // === The application's side ===
 
-  responseData(chunk: Buffer): void {
-    const connection = this.#attempt.connection as H1Upstream;
+  responseData(connection: H1Upstream, chunk: Buffer): void {
     this.#moved();
     if (this.state === 'tunnel') return this.#response.raw(connection, chunk, 0, chunk.length);
     try {
@@ -236,31 +235,31 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
     }
   }
 
-  responseEnded(): void {
-    const connection = this.#attempt.connection as H1Upstream;
+  responseEnded(connection: H1Upstream): void {
     if (this.state === 'tunnel') return this.#owner.wire.end();
     if (this.state === 'responding' && connection.parser.ended()) {
       this.#moved();
-      return this.finished(true);
+      return this.finished(connection, true);
     }
-    this.#broke('the application closed the connection');
+    this.#broke(connection, 'the application closed the connection');
   }
 
-  requestDrained(): void {
-    this.#request.drained(this.#attempt.connection as H1Upstream);
+  requestDrained(connection: H1Upstream): void {
+    this.#request.drained(connection);
   }
 
-  connectionClosed(clean: boolean): void {
-    if (this.state !== 'tunnel') return this.#broke('the connection to the application broke');
+  connectionClosed(connection: H1Upstream, clean: boolean): void {
+    if (this.state !== 'tunnel') return this.#broke(connection, 'the connection to the application broke');
     this.#over();
     // What the application said last may still be on its way to the client.
     if (clean) this.#owner.tunnelEnded();
     else this.#owner.cut();
   }
 
-  #broke(message: string): void {
+  #broke(connection: H1Upstream, message: string): void {
     const attempt = this.#attempt;
-    const crossed = this.state === 'waiting' && attempt.crossed(this.requestHead, this.#request.bytes);
+    const { bytes } = this.#request;
+    const crossed = this.state === 'waiting' && attempt.crossed(connection, this.requestHead, bytes);
     this.#failed(new HttpRefusal('upstream_reset', `${attempt.address}: ${message}`), crossed);
   }
 
@@ -286,7 +285,7 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
   unwanted(connection: H1Upstream, chunk: Buffer, at: number): void {
     this.#response.free(connection);
     // Read away if it is here already, else the connection goes.
-    this.#giveBack(isWhole(connection.parser, chunk, at));
+    this.#giveBack(connection, isWhole(connection.parser, chunk, at));
     this.#again(this.#lastMs);
   }
 
@@ -310,17 +309,17 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
     return this.#attempt.connection === connection;
   }
 
-  finished(clean: boolean): void {
+  finished(connection: H1Upstream, clean: boolean): void {
     const persistent = this.persistent && this.#response.keeps;
-    this.#giveBack(clean);
+    this.#giveBack(connection, clean);
     this.#over();
     this.#owner.responded(persistent);
   }
 
   /** @param clean the response was read to its end, and nothing came after it. */
-  #giveBack(clean: boolean): void {
+  #giveBack(connection: H1Upstream, clean: boolean): void {
     const sent = this.#owner.requestDone && this.#request.flushed;
-    this.#attempt.giveBack(clean && sent, this.requestHead, this.#lastMs);
+    this.#attempt.giveBack(connection, clean && sent, this.requestHead, this.#lastMs);
   }
 
   // === Ends ===

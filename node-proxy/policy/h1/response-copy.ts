@@ -35,7 +35,7 @@ export interface CopyOwner {
   /** Is it still the connection of this exchange? Writing to a client can show that it has gone. */
   carries(connection: H1Upstream): boolean;
   /** @param clean nothing came after the response. */
-  finished(clean: boolean): void;
+  finished(connection: H1Upstream, clean: boolean): void;
 }
 
 export class ResponseCopy {
@@ -182,7 +182,7 @@ export class ResponseCopy {
   #done(connection: H1Upstream, clean: boolean): void {
     if (!this.#owner.carries(connection)) return;
     this.free(connection);
-    this.#owner.finished(clean);
+    this.#owner.finished(connection, clean);
   }
 
   #pause(connection: H1Upstream): void {

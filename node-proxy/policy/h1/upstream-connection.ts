@@ -12,12 +12,12 @@ import type { Wire, WireEvents } from '../wire/wire.ts';
 /** The exchange that a connection carries. */
 export interface ResponseReader {
   /** The chunk is the connection's: it must not be kept. */
-  responseData(chunk: Buffer): void;
-  responseEnded(): void;
+  responseData(connection: H1Upstream, chunk: Buffer): void;
+  responseEnded(connection: H1Upstream): void;
   /** The connection takes bytes again. */
-  requestDrained(): void;
+  requestDrained(connection: H1Upstream): void;
   /** @param clean both halves had ended. */
-  connectionClosed(clean: boolean): void;
+  connectionClosed(connection: H1Upstream, clean: boolean): void;
 }
 
 /** Where connections wait between exchanges. */
@@ -79,7 +79,7 @@ export class H1Upstream implements WireEvents {
   onData(chunk: Buffer): void {
     // An answer that nobody asked for, or more than one: whose it would be is anybody's guess.
     if (this.#reader === undefined) return this.destroy();
-    this.#reader.responseData(chunk);
+    this.#reader.responseData(this, chunk);
   }
 
   onEnd(): void {
@@ -87,18 +87,18 @@ export class H1Upstream implements WireEvents {
       this.#close();
       return this.wire.end();
     }
-    this.#reader.responseEnded();
+    this.#reader.responseEnded(this);
   }
 
   onDrain(): void {
-    this.#reader?.requestDrained();
+    this.#reader?.requestDrained(this);
   }
 
   onClosed(clean: boolean): void {
     const reader = this.#reader;
     this.#reader = undefined;
     this.#close();
-    reader?.connectionClosed(clean);
+    reader?.connectionClosed(this, clean);
   }
 
   #close(): void {

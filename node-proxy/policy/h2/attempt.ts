@@ -3,7 +3,7 @@
  * the body goes to and the response comes from.
  */
 
-import { H2Code, type H2Error, type H2Stream, type Header, type ResetBy } from '../../http2/index.ts';
+import { H2Code, H2Error, type H2Stream, type Header, type ResetBy } from '../../http2/index.ts';
 import type { Upstream } from '../exchange/plan.ts';
 import type { HttpLimits } from '../limits.ts';
 import { HttpRefusal } from '../reply/index.ts';
@@ -65,7 +65,7 @@ export class Attempt {
     try {
       stream = connection.open(headers, this.#response, empty);
     } catch (error) {
-      return this.#unsent(error as H2Error);
+      return this.#unsent(error);
     }
     this.#connection = connection;
     this.#stream = stream;
@@ -104,7 +104,8 @@ export class Attempt {
     this.#upstream?.h2?.freed();
   }
 
-  #unsent(error: H2Error): HttpRefusal {
+  #unsent(error: unknown): HttpRefusal {
+    if (!(error instanceof H2Error)) return HttpRefusal.of(error);
     const where = this.address;
     return error.h2Code === H2Code.REFUSED_STREAM
       ? new HttpRefusal('upstream_reset', `${where}: ${error.message}`)

@@ -252,7 +252,7 @@ describe('names', () => {
 
   it('without replicas: 503, with l5d-err', async () => {
     const stage = await routed({ ...routes, matches: [] }, {});
-    stage.hop.change({ routes: undefined as never });
+    stage.hop.change({ routes: undefined });
     stage.client.send(get('/'));
     const response = await stage.client.response();
     assert.equal(response.start, '503');
