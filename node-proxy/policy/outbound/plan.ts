@@ -4,13 +4,7 @@
  */
 
 import type { HashOn } from '#api';
-import {
-  hashText,
-  type LoadedEndpoint,
-  type NameClient,
-  type RequestBranch,
-  type ServiceClient,
-} from '../../balance/index.ts';
+import { hashText, type NameClient, type RequestBranch, type ServiceClient } from '../../balance/index.ts';
 import { nameKey } from '../../resolve/index.ts';
 import { blamesEndpoint, ConnectionRefused } from '../../tunnel/index.ts';
 import { tooMuchHeld } from '../exchange/held-bytes.ts';
@@ -20,12 +14,12 @@ import { asLines, type Field, NO_FIELDS } from '../own-fields.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import { type CompiledMatch, hashOf, OWN_NAME, redirectLocation } from '../route/index.ts';
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
+import { Attempts } from './attempts.ts';
 import type { OutboundClient } from './client.ts';
 import { contextFields, requestedDtab, sentDeadlineMs } from './linkerd-context.ts';
 import { labelsOf, recordOf } from './record.ts';
 import { Retries } from './retries.ts';
 import type { CompiledRoutes } from './service.ts';
-import type { PodUpstream } from './upstream/pod-upstream.ts';
 
 export class OutboundPlan implements Plan {
   totalMs = 0;
@@ -54,23 +48,19 @@ export class OutboundPlan implements Plan {
   /** What keeps a client with its endpoint. */
   #hash = -1;
   #service: ServiceClient | undefined;
-  #upstream: PodUpstream | undefined;
-  readonly #tried: LoadedEndpoint[] = [];
-  #epoch = 0;
-  #attemptMs = 0;
-  #underWay = false;
+  readonly #attempts: Attempts;
   #firstByteMs = 0;
   #answered = false;
   /** The client gives the request less time than the service does. */
   #hurried = false;
   /** Which request it is: what was asked for an earlier one may be answered late. */
   #turn = 0;
-  #attempts = 0;
   #heldBytes = 0;
   readonly #retries: Retries;
 
   constructor(client: OutboundClient) {
     this.#client = client;
+    this.#attempts = new Attempts(client);
     this.#retries = new Retries(client.random);
   }
 
@@ -113,31 +103,9 @@ export class OutboundPlan implements Plan {
   }
 
   next(nowMs: number): Upstream | HttpRefusal {
-    const service = this.#service as ServiceClient;
-    const loaded = service.pick(this.#tried, this.#hash, nowMs, this.#client.random);
-    if (loaded === undefined) {
-      const none = service.endpoints.length === 0;
-      return none
-        ? new HttpRefusal('no_endpoints', `${service.id} has no replicas`)
-        : new HttpRefusal(
-            'ejected',
-            `all ${service.endpoints.length} endpoints of ${service.id} are ejected`,
-          );
-    }
-    if (!service.admit()) {
-      this.#client.service.counters.shed += 1;
-      return new HttpRefusal('overloaded', `${service.requests} requests to ${service.id} are under way`);
-    }
-    // What is answered here pays for no retries.
-    if (this.#attempts === 0) this.#client.service.budget.deposit();
-    this.#epoch = loaded.begin(nowMs);
-    this.#underWay = true;
-    this.#attemptMs = nowMs;
+    const upstream = this.#attempts.next(this.#service as ServiceClient, this.#hash, nowMs);
+    if (upstream instanceof HttpRefusal) return upstream;
     this.#firstByteMs = 0;
-    this.#attempts += 1;
-    this.#tried.push(loaded);
-    const upstream = this.#client.upstreams.of(loaded, service);
-    this.#upstream = upstream;
     const context = this.#context;
     if (context.length === 0) {
       this.ownLines = upstream.ownLines(this.#name);
@@ -150,11 +118,11 @@ export class OutboundPlan implements Plan {
   }
 
   responded(status: number, grpcStatus: number, marked: boolean, nowMs: number): 'forward' | 'retry' {
-    const took = nowMs - this.#attemptMs;
+    const took = this.#attempts.tookMs(nowMs);
     const retries = this.#retries;
     if (this.keepBytes >= 0 && retries.wanted(status, grpcStatus, marked) && retries.take()) {
       // A status that is only to be tried again (429, ABORTED) says nothing against the endpoint.
-      this.#attemptOver(retries.isFailure(status, grpcStatus) ? 'failure' : 'success', took, nowMs);
+      this.#attempts.over(retries.isFailure(status, grpcStatus) ? 'failure' : 'success', took, nowMs);
       return 'retry';
     }
     this.#firstByteMs = took;
@@ -163,20 +131,20 @@ export class OutboundPlan implements Plan {
   }
 
   failed(refusal: HttpRefusal, untouched: boolean, nowMs: number): 'retry' | HttpRefusal {
-    const took = nowMs - this.#attemptMs;
+    const took = this.#attempts.tookMs(nowMs);
     const { reason } = refusal;
     if (reason.startsWith('timeout') && refusal.by !== 'client') this.#client.service.counters.timeouts += 1;
     if (reason === 'overloaded') {
       this.#client.service.counters.shed += 1;
-      this.#attemptOver('ignored', took, nowMs);
+      this.#attempts.over('ignored', took, nowMs);
       return refusal;
     }
     if (reason === 'policy') {
       // It answered, and its answer stands: asking a sibling until one says yes would be a way around.
-      this.#attemptOver('success', took, nowMs);
+      this.#attempts.over('success', took, nowMs);
       return refusal;
     }
-    this.#attemptOver(this.#saysNothing(refusal, untouched) ? 'ignored' : 'failure', took, nowMs);
+    this.#attempts.over(this.#saysNothing(refusal, untouched) ? 'ignored' : 'failure', took, nowMs);
     const retries = this.#retries;
     if (untouched && retries.anotherConnection()) return 'retry';
     const again =
@@ -195,7 +163,7 @@ export class OutboundPlan implements Plan {
     // A server may close a connection that waits whenever it likes.
     if (reason === 'upstream_reset') return untouched;
     if (reason === 'timeout_total') return this.#hurried;
-    return by === 'client';
+    return by === 'client' || reason === 'internal';
   }
 
   tooLarge(): void {
@@ -208,15 +176,15 @@ export class OutboundPlan implements Plan {
     const { service, requests, held } = this.#client;
     held.free(this.#heldBytes);
     this.#heldBytes = 0;
-    if (this.#underWay) {
-      const took = this.#answered ? this.#firstByteMs : nowMs - this.#attemptMs;
+    if (this.#attempts.underWay) {
+      const took = this.#answered ? this.#firstByteMs : this.#attempts.tookMs(nowMs);
       // What the application does wrong has been told by `failed`; else the client went, or was cut off.
       const gone = status === 0;
       const bad = gone || this.#retries.isFailure(status, grpcStatus);
-      this.#attemptOver(gone ? 'ignored' : bad ? 'failure' : 'success', took, nowMs);
+      this.#attempts.over(gone ? 'ignored' : bad ? 'failure' : 'success', took, nowMs);
       if (this.#retries.retried && !bad) service.counters.retrySuccesses += 1;
     }
-    const upstream = this.#upstream;
+    const { upstream } = this.#attempts;
     const route = this.#match?.action.id ?? '';
     const tookMs = nowMs - this.#startedMs;
     const edge =
@@ -235,12 +203,11 @@ export class OutboundPlan implements Plan {
           boundId: upstream?.client.id ?? '',
           firstByteMs: this.#firstByteMs,
           durationMs: tookMs,
-          attempts: this.#attempts,
+          attempts: this.#attempts.count,
           name: this.#name,
         }),
       );
-    this.#tried.length = 0;
-    this.#upstream = undefined;
+    this.#attempts.reset();
     this.#service = undefined;
     this.#turn += 1;
   }
@@ -258,8 +225,6 @@ export class OutboundPlan implements Plan {
     this.#dtab = '';
     this.#context = NO_FIELDS;
     this.#sticky = this.#hash = -1;
-    this.#attempts = 0;
-    this.#underWay = false;
     this.#firstByteMs = 0;
     this.#answered = this.#hurried = false;
     this.#turn += 1;
@@ -371,12 +336,5 @@ export class OutboundPlan implements Plan {
     const { hashOn } = branch.client.settings.balancer;
     this.#hash = hashOn === undefined ? this.#sticky : this.#hashOf(hashOn);
     return 'forward';
-  }
-
-  #attemptOver(outcome: 'success' | 'failure' | 'ignored', tookMs: number, nowMs: number): void {
-    if (!this.#underWay) return;
-    this.#underWay = false;
-    this.#service?.leave();
-    this.#tried[this.#tried.length - 1]?.end(outcome, tookMs, nowMs, this.#epoch);
   }
 }

@@ -28,3 +28,15 @@ it('what is not the fault of an endpoint does not speak against it', async () =>
   client.send(get('/'));
   assert.equal((await client.responses(16)).at(-1)?.start, '200');
 });
+
+it('neither does what goes wrong in the proxy', async () => {
+  const { client, hop } = await stageOf([await echoApp()]);
+  hop.dialling = async () => {
+    throw new TypeError('a mistake');
+  };
+  client.send(get('/').repeat(5));
+  assert.match((await client.responses(5)).at(-1)?.payload ?? '', /^500 internal: the proxy failed/);
+  hop.dialling = async () => {};
+  client.send(get('/'));
+  assert.equal((await client.responses(6)).at(-1)?.start, '200');
+});
