@@ -202,7 +202,7 @@ export class Receiver implements FrameSink {
       this.#request(streamId, headers, endStream);
     else {
       this.#onGoneStream(streamId, 'HEADERS');
-      session.floods.idles.spend();
+      session.chargeLateHeaders(streamId);
     }
   }
 

@@ -70,7 +70,8 @@ export class Session implements StreamOwner {
   lastAccepted = MAX_31_BIT;
   readonly #receive: ReceiveWindow;
   readonly #trusted: boolean;
-  readonly #resets = new Set<number>();
+  /** By id: how many HEADERS may still be under way. */
+  readonly #resets = new Map<number, number>();
   /** Ids up to here have been dropped from `#resets`. */
   #resetsForgotten = 0;
   #saidGoaway = false;
@@ -115,10 +116,9 @@ export class Session implements StreamOwner {
 
   writeReset(streamId: number, code: number): void {
     this.control.reset(streamId, code);
-    this.floods.idles.earn(CROSSING_HEADERS);
-    this.#resets.add(streamId);
+    this.#resets.set(streamId, CROSSING_HEADERS);
     if (this.#resets.size <= REMEMBERED_RESETS) return;
-    for (const oldest of this.#resets) {
+    for (const oldest of this.#resets.keys()) {
       this.#resets.delete(oldest);
       this.#resetsForgotten = Math.max(this.#resetsForgotten, oldest);
       break;
@@ -222,6 +222,13 @@ export class Session implements StreamOwner {
   /** We have reset this stream, so the peer could not yet know that its frames are in vain. */
   wasReset(streamId: number): boolean {
     return streamId <= this.#resetsForgotten || this.#resets.has(streamId);
+  }
+
+  /** HEADERS came on a stream that is gone. Those that crossed with a reset of ours cost the peer nothing. */
+  chargeLateHeaders(streamId: number): void {
+    const crossing = this.#resets.get(streamId) ?? 0;
+    if (crossing > 0) this.#resets.set(streamId, crossing - 1);
+    else this.floods.idles.spend();
   }
 
   // ── the end ──

@@ -169,11 +169,18 @@ test('… nor the six window updates with which haproxy answers two of our frame
 
 test('… nor what crosses with resets of ours: a hint, the head and the trailers of each answer', () => {
   const peer = new RawPeer('client', { now: () => 0 });
-  for (let i = 0; i < MANY; i++) {
-    const id = i * 2 + 1;
-    peer.side.open().stream!.reset(CANCEL);
-    const end = FLAG.END_HEADERS | FLAG.END_STREAM;
-    peer.send(headers(id, [[':status', '103']]), headers(id, OK), headers(id, [['a', 'b']], end));
+  const end = FLAG.END_HEADERS | FLAG.END_STREAM;
+  const late = (id: number) => [
+    headers(id, [[':status', '103']]),
+    headers(id, OK),
+    headers(id, [['a', 'b']], end),
+  ];
+  for (let round = 0; round < 5; round++) {
+    const ids = Array.from({ length: 900 }, () => peer.side.open().stream!).map(stream => {
+      stream.reset(CANCEL);
+      return stream.id;
+    });
+    peer.send(...ids.flatMap(late));
   }
   assert.equal(peer.side.connection.state, 'open');
 });
