@@ -27,46 +27,27 @@ function compiled(spec: unknown): CompiledPolicy {
 }
 
 test('a policy compiles to what node proxies enforce', () => {
+  const rules = [
+    {
+      from: [
+        {
+          identities: ['spiffe://demo.mesh/ns/calc/sa/mathfanboy', 'spiffe://demo.mesh/ns/x*', '*/sa/p', '*'],
+        },
+        { notNamespaces: ['kube-*'], ipBlocks: ['10.0.0.0/8', '2001:db8::1'] },
+      ],
+      to: [{ ports: [8080], notPorts: [9090] }],
+    },
+  ];
   const value = compiled({
     selector: { matchLabels: { app: 'multiplication' } },
-    rules: [
-      {
-        from: [
-          {
-            identities: [
-              'spiffe://demo.mesh/ns/calc/sa/mathfanboy',
-              'spiffe://demo.mesh/ns/x*',
-              '*/sa/p',
-              '*',
-            ],
-          },
-          { notNamespaces: ['kube-*'], ipBlocks: ['10.0.0.0/8', '2001:db8::1'] },
-        ],
-        to: [{ ports: [8080], notPorts: [9090] }],
-      },
-    ],
+    rules,
   });
   assert.deepEqual(value, {
     matchLabels: { app: 'multiplication' },
     policy: {
       id: 'calc/p',
       action: 'ALLOW',
-      rules: [
-        {
-          from: [
-            {
-              identities: [
-                'spiffe://demo.mesh/ns/calc/sa/mathfanboy',
-                'spiffe://demo.mesh/ns/x*',
-                '*/sa/p',
-                '*',
-              ],
-            },
-            { notNamespaces: ['kube-*'], ipBlocks: ['10.0.0.0/8', '2001:db8::1'] },
-          ],
-          to: [{ ports: [8080], notPorts: [9090] }],
-        },
-      ],
+      rules,
     },
     transport: undefined,
     warnings: [],
