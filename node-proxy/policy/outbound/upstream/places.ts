@@ -65,6 +65,8 @@ export class Places {
    */
   take(tenant: Tenant, wanted: () => boolean): 'place' | Promise<Granted> {
     const client = this.#client;
+    // The limit may be higher now than when they came.
+    this.#serve();
     if (this.#waiting.length === 0 && this.takeNow()) return 'place';
     if (!client.wait()) {
       this.#dropUnwanted();
@@ -95,10 +97,14 @@ export class Places {
 
   /** A connection has ended, or came to nothing. */
   freed(): void {
-    const client = this.#client;
-    client.disconnected();
+    this.#client.disconnected();
+    this.#serve();
+  }
+
+  /** Places to those who wait, in turn, as far as there are any. */
+  #serve(): void {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      if (first.wanted() && !client.connect()) return;
+      if (first.wanted() && !this.#client.connect()) return;
       this.#waiting.shift();
       this.#settle(first, 'place');
     }
