@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Policy } from '#api';
-import { Door } from '../../../lib/http-policy/door.ts';
-import { H2Client, h2Server } from '../../../lib/http-policy/h2-peers.ts';
-import { get } from '../../../lib/http-policy/raw-client.ts';
-import { clientOf, closeAfterEach, echoApp, opened } from '../../../lib/http-policy/stage.ts';
+import { Door } from '../../lib/http-policy/door.ts';
+import { H2Client, h2Server } from '../../lib/http-policy/h2-peers.ts';
+import { get } from '../../lib/http-policy/raw-client.ts';
+import { clientOf, closeAfterEach, echoApp, opened } from '../../lib/http-policy/stage.ts';
 
 closeAfterEach();
 
