@@ -75,7 +75,7 @@ export class ClientTable {
     if (set.state === 'bound' && set.replicas.length > 0) {
       const client = this.#acquire(tree.id, tree.client ?? DEFAULT_CLIENT_SETTINGS);
       client.update(set.replicas, tree.client ?? DEFAULT_CLIENT_SETTINGS);
-      into.push({ weight, client });
+      into.push({ weight, client, residual: tree.residual === '/' ? '' : tree.residual });
     } else if (set.state === 'failed') into.push(none(weight, 'binding_failed', set.message));
     else into.push(none(weight, 'no_endpoints'));
   }

@@ -8,7 +8,8 @@ import type { NoEndpoint } from '../picker.ts';
 import type { ServiceClient } from './service-client.ts';
 
 export type RequestBranch =
-  | { weight: number; client: ServiceClient }
+  /** `residual`: what of the name the service does not stand for, as a path; '' if nothing. */
+  | { weight: number; client: ServiceClient; residual: string }
   /** `message` is what namerd said, or ''. */
   | { weight: number; none: NoEndpoint; message: string };
 

@@ -333,6 +333,7 @@ export class OutboundPlan implements Plan {
       );
     }
     this.#service = branch.client;
+    if (branch.residual !== '') this.#context = [...this.#context, ['l5d-dst-residual', branch.residual]];
     const { hashOn } = branch.client.settings.balancer;
     this.#hash = hashOn === undefined ? this.#sticky : this.#hashOf(hashOn);
     return 'forward';

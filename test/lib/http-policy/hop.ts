@@ -80,6 +80,8 @@ export class Hop {
   /** What connections to endpoints wait for. */
   dialling: () => Promise<void> = async () => {};
   relayed = 0;
+  /** What of a name its service does not stand for, from the next {@link Hop.change} on. */
+  residual = '/';
 
   constructor(options: HopOptions) {
     const { http, client, replicas, names = {}, limits = {}, identity, quiet = false } = options;
@@ -191,7 +193,7 @@ export class Hop {
       tree: {
         type: 'leaf',
         id: `/#/registry${name.slice(4)}`,
-        residual: '',
+        residual: this.residual,
         replicas: { state: 'bound', replicas },
         ...client,
       },

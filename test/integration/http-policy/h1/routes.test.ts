@@ -323,6 +323,11 @@ describe('what is said beside the request', () => {
     assert.equal(seen?.header('l5d-sample'), '1');
     assert.equal(seen?.header('l5d-dst-service'), '/svc/shop/web/http');
     assert.equal(seen?.header('l5d-dst-client'), '/#/registry/shop/web/http');
+    assert.equal(seen?.header('l5d-dst-residual'), undefined);
+    stage.hop.residual = '/rest/of it';
+    stage.hop.change({});
+    await ask(stage, get('/', 'l5d-dst-residual: evil'));
+    assert.equal(app.requests[1]?.header('l5d-dst-residual'), '/rest/of it');
   });
 
   it('changes when namerd says something new, on the same connection', async () => {
