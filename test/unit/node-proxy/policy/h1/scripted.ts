@@ -10,6 +10,10 @@ import type { Wire, WireEvents } from '../../../../../node-proxy/policy/wire/wir
 import { FakeClock } from '../../../../lib/fake-clock.ts';
 import { ScriptedPlan } from '../exchange/scripted-plan.ts';
 
+export const GET = (path: string, ...fields: string[]) =>
+  `${[`GET ${path} HTTP/1.1`, 'Host: web', ...fields].join('\r\n')}\r\n\r\n`;
+export const OK = (body: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
 export class ScriptedWire implements Wire {
   readonly ephemeral = true;
   events: WireEvents | undefined;
