@@ -40,7 +40,7 @@ l7 does so for HTTP/1.1 and gRPC, with haproxy, nginx and, where it is on the PA
   --workers N    worker threads of each proxy, ours and haproxy's (default 1)
   --peers-only   without nodemesh
   --only KINDS   of requests, connections, bulk, paced, idle, cni (default all);
-                 with l7 of http, grpc, paced, paced-grpc
+                 with l7 of http, post, grpc, paced, paced-grpc
   --pin          keep the load on one core and the proxies on the others
   --profile      l7: where our proxies spend their time (perf), instead of the comparison`;
 

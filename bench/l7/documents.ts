@@ -38,7 +38,7 @@ export function authorization({ namespace, name, selector }: ServiceSpec, client
     spec: {
       selector: { matchLabels: selector },
       rules: [
-        { from: from(), to: [{ methods: ['GET'], paths: ['/bytes/*', '/health'] }] },
+        { from: from(), to: [{ methods: ['GET', 'POST'], paths: ['/bytes/*', '/health'] }] },
         { from: from(), to: [{ methods: ['POST'], paths: ['/bench.Source/*'] }] },
       ],
     },

@@ -18,7 +18,12 @@ interface Cell {
 /** Parts without a figure are left out. */
 export function renderReport(results: Results, scale: Scale): string {
   const sized = (group: Group, figure: Figure, digits: number): Cell[] =>
-    scale.sizes.map(bytes => ({ title: nameOfSize(bytes), work: workId(group, bytes), figure, digits }));
+    (group === 'post' ? scale.sentSizes : scale.sizes).map(bytes => ({
+      title: nameOfSize(bytes),
+      work: workId(group, bytes),
+      figure,
+      digits,
+    }));
   const latency = (group: Group, rate: number): Cell[] => {
     const cell = (title: string, figure: Figure, digits: number): Cell => ({
       title,
@@ -43,6 +48,7 @@ export function renderReport(results: Results, scale: Scale): string {
       'HTTP/1.1, µs of CPU (user and system) of all proxies on the way per request, by the size of the answer:',
       sized('http', cpu, 1),
     ],
+    ['HTTP/1.1 POST, µs of CPU per request, by the size of its body; empty answers:', sized('post', cpu, 1)],
     ['gRPC unary, µs of CPU of all proxies on the way per call:', sized('grpc', cpu, 1)],
     [
       'HTTP/1.1, requests a second, closed loop, all processes on this machine:',

@@ -28,9 +28,9 @@ export interface Verdict {
   outcome: Judged['outcome'];
 }
 
-export function comparisons({ sizes, rates }: Scale): Comparison[] {
+export function comparisons({ sizes, sentSizes, rates }: Scale): Comparison[] {
   const costs = (group: Group, title: string, ours: Name, theirs: Name, target?: number): Comparison[] =>
-    sizes.map(bytes => ({
+    (group === 'post' ? sentSizes : sizes).map(bytes => ({
       what: `${title}, ${nameOfSize(bytes)}`,
       work: workId(group, bytes),
       ours,
@@ -50,9 +50,11 @@ export function comparisons({ sizes, rates }: Scale): Comparison[] {
       ...(rate === JUDGED_RATE ? { target: 0.5 } : {}),
     }));
   const request = 'CPU per HTTP/1.1 request';
+  const post = 'CPU per HTTP/1.1 POST';
   const call = 'CPU per unary call';
   return [
     ...costs('http', request, 'mesh-near', 'haproxy', 1.6),
+    ...costs('post', post, 'mesh-near', 'haproxy', 1.6),
     ...costs('grpc', call, 'mesh-near', 'nginx', 2),
     ...added('paced', 'HTTP/1.1', 'mesh-near', 'mesh-l4-near'),
     ...added('paced', 'HTTP/1.1', 'mesh-far', 'mesh-l4-far'),
@@ -60,11 +62,16 @@ export function comparisons({ sizes, rates }: Scale): Comparison[] {
     ...added('paced-grpc', 'gRPC', 'mesh-far', 'mesh-l4-far'),
     ...costs('http', request, 'mesh-near', 'nginx'),
     ...costs('http', request, 'mesh-near', 'envoy'),
+    ...costs('post', post, 'mesh-near', 'nginx'),
+    ...costs('post', post, 'mesh-near', 'envoy'),
     ...costs('grpc', call, 'mesh-near', 'haproxy'),
     ...costs('grpc', call, 'mesh-near', 'envoy'),
     ...costs('http', request, 'mesh-far', 'haproxy-pair'),
     ...costs('http', request, 'mesh-far', 'nginx-pair'),
     ...costs('http', request, 'mesh-far', 'envoy-pair'),
+    ...costs('post', post, 'mesh-far', 'haproxy-pair'),
+    ...costs('post', post, 'mesh-far', 'nginx-pair'),
+    ...costs('post', post, 'mesh-far', 'envoy-pair'),
     ...costs('grpc', call, 'mesh-far', 'haproxy-pair'),
     ...costs('grpc', call, 'mesh-far', 'nginx-pair'),
     ...costs('grpc', call, 'mesh-far', 'envoy-pair'),

@@ -20,6 +20,8 @@ export interface Scale {
   pacedMs: number;
   /** Bytes of a response's body, or of its message. */
   sizes: readonly number[];
+  /** Bytes of a request's body. */
+  sentSizes: readonly number[];
   /** Requests a second. */
   rates: readonly number[];
 }
@@ -29,6 +31,7 @@ export const FULL: Scale = {
   requestsMs: 1_500,
   pacedMs: 5_000,
   sizes: [0, 1_024, 16_384],
+  sentSizes: [1_024, 16_384],
   rates: [1_000, 5_000],
 };
 
@@ -46,7 +49,7 @@ const PACED_GRPC_CONNECTIONS = 4;
 const PACED_BYTES = 1_024;
 
 /** Families of figures, as they can be chosen. */
-export const GROUPS = ['http', 'grpc', 'paced', 'paced-grpc'] as const;
+export const GROUPS = ['http', 'post', 'grpc', 'paced', 'paced-grpc'] as const;
 export type Group = (typeof GROUPS)[number];
 
 export interface Work {
@@ -82,9 +85,10 @@ export function workOf(scale: Scale, groups: ReadonlySet<string>): Work[] {
     figure,
     order,
   });
-  const { sizes, rates } = scale;
+  const { sizes, sentSizes, rates } = scale;
   const all = [
     ...sizes.map(bytes => work('http', 'http', bytes, closed('http', bytes, scale, scale.requestsMs))),
+    ...sentSizes.map(bytes => work('post', 'http', bytes, posted(bytes, scale))),
     ...sizes.map(bytes => work('grpc', 'grpc', bytes, closed('grpc', bytes, scale, scale.requestsMs))),
     ...rates.map(rate => work('paced', 'http', rate, paced('http', rate, scale))),
     ...rates.map(rate => work('paced-grpc', 'grpc', rate, paced('grpc', rate, scale))),
@@ -97,6 +101,12 @@ function closed(language: Protocol, bodyBytes: number, { warmMs }: Scale, durati
   const width =
     language === 'http' ? { connections: HTTP_CONNECTIONS } : { connections: 1, streams: STREAMS };
   return { kind: 'requests', ...width, speech, warmMs, durationMs };
+}
+
+/** Bodies that go the other way; the answers have none. */
+function posted(sentBytes: number, { warmMs, requestsMs }: Scale): Order {
+  const speech: Speech = { language: 'http', bodyBytes: 0, sentBytes };
+  return { kind: 'requests', connections: HTTP_CONNECTIONS, speech, warmMs, durationMs: requestsMs };
 }
 
 function paced(language: Protocol, ratePerSecond: number, { warmMs, pacedMs }: Scale): Order {

@@ -1,6 +1,6 @@
 /**
  * nginx, configured for speed: connections to servers are kept (one call at a time on each, also for gRPC), no logs,
- * buffers that hold an answer of the bench. Between the halves of a pair HTTP/1.1 keep-alive, for gRPC HTTP/2.
+ * buffers that hold a request and an answer of the bench. Between the halves of a pair HTTP/1.1 keep-alive, for gRPC HTTP/2.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -143,6 +143,7 @@ function common(folder: string): string {
     `keepalive_requests ${MANY};`,
     'keepalive_timeout 1h;',
     'http2_max_concurrent_streams 1000;',
+    'client_body_buffer_size 64k;',
     'proxy_buffer_size 32k;',
     'proxy_buffers 8 32k;',
     'proxy_busy_buffers_size 64k;',

@@ -1,5 +1,5 @@
 /**
- * The application of the L7 bench: answers `GET /bytes/N` over HTTP/1.1 and the unary call of `grpc-dialect.ts` over
+ * The application of the L7 bench: answers `GET` and `POST /bytes/N` over HTTP/1.1 and the unary call of `grpc-dialect.ts` over
  * HTTP/2 cleartext, told apart by the first bytes. Knows nothing of any proxy.
  *
  *   node bench/load/http/app.ts        listens on $PORT, all addresses; says where
@@ -11,6 +11,7 @@ import { serveGrpc } from './grpc-app.ts';
 const BACKLOG = 4096;
 const HEAD_END = '\r\n\r\n';
 const MOST_HEAD_BYTES = 64 * 1024;
+const LENGTH = /^content-length: *(\d{1,9})\r?$/im;
 
 const server = createServer({ noDelay: true }, socket => {
   socket.on('error', () => socket.destroy());
@@ -26,15 +27,34 @@ server.listen({ port: Number(process.env['PORT'] ?? 80), backlog: BACKLOG }, () 
 /** By request line, since there are few. */
 const answers = new Map<string, Buffer>();
 
-/** Requests have no bodies here; several may have arrived at once. */
+/** Several requests may have arrived at once. Their bodies are counted and thrown away. */
 function serveHttp(socket: Socket, first: Buffer): void {
   let text = '';
+  /** Of the body under way. */
+  let missing = 0;
+  let answer: Buffer | undefined;
   const read = (chunk: Buffer) => {
-    text += chunk.toString('latin1');
     const ready: Buffer[] = [];
-    for (let end = text.indexOf(HEAD_END); end >= 0; end = text.indexOf(HEAD_END)) {
-      ready.push(answerTo(text.slice(0, text.indexOf('\r\n'))));
-      text = text.slice(end + HEAD_END.length);
+    let at = 0;
+    const body = () => {
+      const taken = Math.min(missing, chunk.length - at);
+      at += taken;
+      missing -= taken;
+      if (missing > 0 || answer === undefined) return;
+      ready.push(answer);
+      answer = undefined;
+    };
+    body();
+    while (at < chunk.length && missing === 0) {
+      const before = text.length;
+      text += chunk.toString('latin1', at, at + MOST_HEAD_BYTES);
+      const end = text.indexOf(HEAD_END);
+      if (end < 0) break;
+      at += end + HEAD_END.length - before;
+      answer = answerTo(text.slice(0, text.indexOf('\r\n')));
+      missing = Number(LENGTH.exec(text.slice(0, end))?.[1] ?? 0);
+      text = '';
+      body();
     }
     if (text.length > MOST_HEAD_BYTES) socket.destroy();
     else if (ready.length === 1) socket.write(ready[0] ?? '');
@@ -47,7 +67,7 @@ function serveHttp(socket: Socket, first: Buffer): void {
 function answerTo(requestLine: string): Buffer {
   const known = answers.get(requestLine);
   if (known !== undefined) return known;
-  const bytes = /^GET \/bytes\/(\d{1,8}) HTTP\/1\.1$/.exec(requestLine)?.[1];
+  const bytes = /^(?:GET|POST) \/bytes\/(\d{1,8}) HTTP\/1\.1$/.exec(requestLine)?.[1];
   const [status, body] = bytes === undefined ? ['404 Not Found', ''] : ['200 OK', 'x'.repeat(Number(bytes))];
   const head = `HTTP/1.1 ${status}\r\ncontent-type: application/octet-stream\r\ncontent-length: ${body.length}`;
   const answer = Buffer.from(`${head}${HEAD_END}${body}`, 'latin1');

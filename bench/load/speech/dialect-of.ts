@@ -12,7 +12,7 @@ export function dialectOf(speech: Speech | undefined, authority: string): Dialec
     case 'echo':
       return echoDialect();
     case 'http':
-      return httpDialect(authority, speech.bodyBytes);
+      return httpDialect(authority, speech.bodyBytes, speech.sentBytes);
     case 'grpc':
       return grpcDialect(authority, speech.bodyBytes);
   }

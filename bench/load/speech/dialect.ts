@@ -4,8 +4,8 @@
 export type Speech =
   /** 64 bytes there and back (`requests.ts`). */
   | { language: 'echo' }
-  /** HTTP/1.1, keep-alive: GET, answered with so many bytes. */
-  | { language: 'http'; bodyBytes: number }
+  /** HTTP/1.1, keep-alive: answered with so many bytes; GET, or POST with a body of `sentBytes`. */
+  | { language: 'http'; bodyBytes: number; sentBytes?: number }
   /** A unary call over HTTP/2 cleartext, answered with a message of so many bytes and trailers. */
   | { language: 'grpc'; bodyBytes: number };
 

@@ -1,5 +1,5 @@
 /**
- * GET over HTTP/1.1 keep-alive. Every answer has to be a 200 with a Content-Length of what was asked for; so much
+ * GET and POST over HTTP/1.1 keep-alive. Every answer has to be a 200 with a Content-Length of what was asked for; so much
  * is read as it should cost a client that wants to be quick.
  */
 
@@ -9,15 +9,17 @@ const HEAD_END = '\r\n\r\n';
 /** No answer here has a head this long. */
 const MOST_HEAD_BYTES = 8 * 1024;
 
-export function httpDialect(authority: string, bodyBytes: number): Dialect {
+/** @param sentBytes of the request's body; 0: GET, without one. */
+export function httpDialect(authority: string, bodyBytes: number, sentBytes = 0): Dialect {
   const lines = [
-    `GET /bytes/${bodyBytes} HTTP/1.1`,
+    `${sentBytes > 0 ? 'POST' : 'GET'} /bytes/${bodyBytes} HTTP/1.1`,
     `host: ${authority}`,
     'user-agent: nodemesh-bench',
     'accept: */*',
+    ...(sentBytes > 0 ? [`content-length: ${sentBytes}`] : []),
   ];
   return {
-    request: Buffer.from(`${lines.join('\r\n')}${HEAD_END}`, 'latin1'),
+    request: Buffer.from(`${lines.join('\r\n')}${HEAD_END}${'x'.repeat(sentBytes)}`, 'latin1'),
     streamIdAt: [],
     reader: (_, answered) => answerReader(bodyBytes, answered),
   };

@@ -51,6 +51,13 @@ test('closed loop: bodies of every size, over both protocols', async () => {
     }
 });
 
+test('closed loop: requests with bodies of every size', async () => {
+  for (const sentBytes of SIZES.slice(1)) {
+    const { units } = await generate(closed({ language: 'http', bodyBytes: 5, sentBytes }));
+    assert.ok(units > 20, `${sentBytes}: ${units} requests`);
+  }
+});
+
 test('open loop: as many requests as the rate says, each answered once', async () => {
   for (const language of ['http', 'grpc'] as const) {
     const schedule = { connections: 3, ratePerSecond: 400, warmMs: 50, durationMs: 250 };

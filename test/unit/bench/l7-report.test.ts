@@ -4,7 +4,7 @@ import type { Name } from '../../../bench/l7/contenders.ts';
 import type { Results } from '../../../bench/l7/figures.ts';
 import { renderReport } from '../../../bench/l7/report.ts';
 import { comparisons, judge, type Verdict } from '../../../bench/l7/verdicts.ts';
-import { FULL, type Measured, type Round, workId, workOf } from '../../../bench/l7/work.ts';
+import { FULL, GROUPS, type Measured, type Round, workId, workOf } from '../../../bench/l7/work.ts';
 
 /** @param cpu µs per request. */
 function cost(cpu: number): Measured {
@@ -18,7 +18,7 @@ function paced(p99: number): Measured {
 /** Every kind of work with the same figures, but for latency, which is the rate's. */
 function round(figures: Partial<Record<Name, { cpu: number; p99: number }>>): Round {
   const made: Round = {};
-  for (const { id, group } of workOf(FULL, new Set(['http', 'grpc', 'paced', 'paced-grpc'])))
+  for (const { id, group } of workOf(FULL, new Set(GROUPS)))
     made[id] = Object.fromEntries(
       Object.entries(figures).map(([name, { cpu, p99 }]) => [
         name,
@@ -54,9 +54,10 @@ test('targets: 1.6 times haproxy, 2 times nginx, half a millisecond over L4', ()
       ],
     });
   const good = at(32, 0.5);
-  assert.equal(good.size, 3 + 3 + 4);
+  assert.equal(good.size, 3 + 2 + 3 + 4);
   assert.deepEqual(new Set(good.values()), new Set(['reached']));
   assert.equal(at(33, 0).get('mesh-near http 1024 vs haproxy'), 'not reached');
+  assert.equal(at(33, 0).get('mesh-near post 1024 vs haproxy'), 'not reached');
   assert.equal(at(33, 0).get('mesh-near grpc 1024 vs nginx'), 'reached');
   assert.equal(at(61, 0).get('mesh-near grpc 0 vs nginx'), 'not reached');
   assert.equal(at(20, 0.6).get('mesh-far paced 1000 vs mesh-l4-far'), 'not reached');

@@ -8,7 +8,7 @@ test('defaults: five rounds of everything', () => {
     { rounds, workers, quick, profile },
     { rounds: 5, workers: 1, quick: false, profile: false },
   );
-  assert.deepEqual([...only], ['http', 'grpc', 'paced', 'paced-grpc']);
+  assert.deepEqual([...only], ['http', 'post', 'grpc', 'paced', 'paced-grpc']);
   assert.ok(readOptions([], 'l4').only.has('cni'));
 });
 
@@ -21,7 +21,7 @@ test('each bench knows its own kinds', () => {
   assert.deepEqual([...readOptions(['--only', 'grpc,paced'], 'l7').only], ['grpc', 'paced']);
   assert.throws(
     () => readOptions(['--only', 'bulk'], 'l7'),
-    /'bulk' is none of http, grpc, paced, paced-grpc/,
+    /'bulk' is none of http, post, grpc, paced, paced-grpc/,
   );
   assert.throws(() => readOptions(['--only', 'grpc'], 'l4'), /'grpc' is none of/);
 });
