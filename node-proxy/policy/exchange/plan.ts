@@ -38,6 +38,8 @@ export interface Plan {
   /** Milliseconds, 0 = none. */
   readonly totalMs: number;
   readonly perTryMs: number;
+  /** An attempt's time ends with its whole response (Gateway API, `backendRequest`), not with its head (Linkerd). */
+  readonly perTryWhole: boolean;
   readonly idleMs: number;
   /** Request bodies up to so many bytes are kept for another attempt; -1: there is none, nothing is kept. */
   readonly keepBytes: number;

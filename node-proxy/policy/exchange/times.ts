@@ -3,6 +3,7 @@
  * deadlines are made when there is something to wait for, and then used again.
  */
 
+import { MeshError } from '#base/errors.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import { Deadline, type Late, type Lateness } from './deadlines.ts';
 import type { Host } from './host.ts';
@@ -48,8 +49,21 @@ export function clientTooLate(): HttpRefusal {
   return new HttpRefusal('timeout_client', 'the client did not go on in time');
 }
 
+/** Below this no application is blamed: a client could have any endpoint ejected, also for others. Milliseconds. */
+export const HASTY_MS = 100;
+
+/** The client itself gave the request less than {@link HASTY_MS}. */
+export class Haste extends MeshError {
+  constructor() {
+    super('NM_HTTP_HASTE', `the client waits for less than ${HASTY_MS} ms`, {
+      by: 'client',
+      next: 'The client must give its calls more time, or expect them to be late.',
+    });
+  }
+}
+
 /** @param address where the last attempt went; '' when there was none. */
-export function tooLate(reason: Lateness, address: string): HttpRefusal {
+export function tooLate(reason: Lateness, address: string, haste?: Haste): HttpRefusal {
   const who = address === '' ? 'whoever says where it goes' : address;
-  return new HttpRefusal(reason, `${who} did not answer in time`);
+  return new HttpRefusal(reason, `${who} did not answer in time`, haste);
 }

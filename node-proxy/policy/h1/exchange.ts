@@ -209,7 +209,9 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
   }
 
   late(reason: Lateness): void {
-    const waited = reason === 'timeout_idle' && (this.#response.behind || this.#awaitsClient);
+    const waited =
+      (reason === 'timeout_idle' && (this.#response.behind || this.#awaitsClient)) ||
+      (reason === 'timeout_try' && this.state === 'responding' && this.#response.behind);
     this.#failed(waited ? clientTooLate() : tooLate(reason, this.#attempt.address), false);
   }
 
@@ -275,7 +277,7 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
 
   wanted(head: ResponseHead, marked: boolean): boolean {
     if (this.#plan.responded(head.status, -1, marked, this.#lastMs) === 'retry') return false;
-    this.#times.attemptOver();
+    if (!this.#plan.perTryWhole) this.#times.attemptOver();
     this.#request.commit();
     this.state = 'responding';
     this.#outcome.status = head.status;

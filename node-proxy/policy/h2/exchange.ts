@@ -14,7 +14,7 @@ import type { Late, Lateness } from '../exchange/deadlines.ts';
 import type { Host } from '../exchange/host.ts';
 import { isIdempotent } from '../exchange/idempotent.ts';
 import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
-import { clientTooLate, Times, tooLate } from '../exchange/times.ts';
+import { clientTooLate, HASTY_MS, Haste, Times, tooLate } from '../exchange/times.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { HeaderEdits } from '../view.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -135,7 +135,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
     const waitedMs = this.#owner.host.now() - this.#startedMs;
     const outOfTime = this.#grpcMs > 0 && code === H2Code.CANCEL && waitedMs >= this.#grpcMs * PATIENCE;
     if (!outOfTime || this.#outcome.status !== 0) return this.abandon('client_gone');
-    this.#plan.failed(tooLate('timeout_total', this.#attempt.address), false, this.#owner.host.now());
+    this.#plan.failed(this.#tooLate('timeout_total'), false, this.#owner.host.now());
     this.abandon('timeout_total');
   }
 
@@ -168,7 +168,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
   wanted(status: number, grpcStatus: number, marked: boolean): boolean {
     const plan = this.#plan;
     if (plan.responded(status, grpcStatus, marked, this.#owner.host.now()) === 'retry') return false;
-    this.#times?.attemptOver();
+    if (!plan.perTryWhole) this.#times?.attemptOver();
     this.#body.settle();
     this.#state = 'responding';
     this.#outcome.status = status;
@@ -187,6 +187,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
 
   finished(sent: boolean): void {
     this.#responseDone = true;
+    this.#times?.attemptOver();
     if (sent) this.#responseSent = true;
     this.#attemptOver();
   }
@@ -279,15 +280,23 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
 
   late(reason: Lateness): void {
     if (this.#state === 'over') return;
-    const waited = reason === 'timeout_idle' && this.#awaitsClient;
-    const refusal = waited ? clientTooLate() : tooLate(reason, this.#attempt.address);
-    if (reason === 'timeout_try') return this.#failed(refusal, false);
+    const responding = this.#state === 'responding';
+    const waited =
+      (reason === 'timeout_idle' && this.#awaitsClient) ||
+      (reason === 'timeout_try' && responding && this.#response.behind);
+    const refusal = waited ? clientTooLate() : this.#tooLate(reason);
+    if (reason === 'timeout_try' && !responding) return this.#failed(refusal, false);
     // A client that is slow to read, or goes on sending, is not the application's fault.
     if (!this.#responseDone) this.#plan.failed(refusal, false, this.#owner.host.now());
     this.#attempt.drop();
-    if (this.#state !== 'responding' && this.#state !== 'answered') return this.#answer(refusal);
+    if (!responding && this.#state !== 'answered') return this.#answer(refusal);
     this.#outcome.reason ||= refusal.reason;
     this.brokenOff(H2Code.CANCEL);
+  }
+
+  #tooLate(reason: Lateness): HttpRefusal {
+    const hasty = reason === 'timeout_total' && this.#grpcMs > 0 && this.#grpcMs < HASTY_MS;
+    return tooLate(reason, this.#attempt.address, hasty ? new Haste() : undefined);
   }
 
   /** It has to send, or to read, before anything can move. */

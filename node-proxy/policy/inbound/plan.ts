@@ -17,6 +17,7 @@ const IDLE_MS = 300_000;
 export class InboundPlan implements Plan {
   readonly totalMs = 0;
   readonly perTryMs = 0;
+  readonly perTryWhole = false;
   readonly idleMs = IDLE_MS;
   readonly keepBytes = -1;
   readonly authority = undefined;

@@ -24,6 +24,7 @@ import type { CompiledRoutes } from './service.ts';
 export class OutboundPlan implements Plan {
   totalMs = 0;
   perTryMs = 0;
+  perTryWhole = false;
   idleMs = 0;
   keepBytes = -1;
   path = '';
@@ -152,6 +153,8 @@ export class OutboundPlan implements Plan {
       this.keepBytes >= 0 &&
       reason !== 'timeout_total' &&
       reason !== 'timeout_idle' &&
+      // No endpoint does better with a request that does not come.
+      refusal.by !== 'client' &&
       retries.wantedAfter(refusal) &&
       retries.take();
     return again ? 'retry' : refusal;
@@ -160,10 +163,11 @@ export class OutboundPlan implements Plan {
   /** Is it no fault of the endpoint's? */
   #saysNothing({ reason, by, cause }: HttpRefusal, untouched: boolean): boolean {
     if (cause instanceof ConnectionRefused) return !blamesEndpoint(cause.reason);
+    if (by === 'client') return true;
     // A server may close a connection that waits whenever it likes.
     if (reason === 'upstream_reset') return untouched;
     if (reason === 'timeout_total') return this.#hurried;
-    return by === 'client' || reason === 'internal';
+    return reason === 'internal';
   }
 
   tooLarge(): void {
@@ -290,6 +294,7 @@ export class OutboundPlan implements Plan {
     const action = this.#match?.action;
     this.totalMs = action?.requestMs ?? totalMs;
     this.perTryMs = action?.backendRequestMs ?? perTryMs;
+    this.perTryWhole = action?.backendRequestMs !== undefined;
     if (this.#view.reserved) this.#heedContext(this.#view);
     this.keepBytes = this.#retries.settle(action?.retry, this.#method, this.#version);
   }

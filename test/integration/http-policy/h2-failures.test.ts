@@ -197,16 +197,34 @@ test("the client's own time is up: the application hears of it, and it counts ag
   const server = await plain(() => {});
   const { hop, port } = await hopTo([server.address]);
   const answer = await askOf(port).ask(
-    { ':method': 'POST', ':path': '/a.B/C', 'content-type': 'application/grpc', 'grpc-timeout': '40m' },
+    { ':method': 'POST', ':path': '/a.B/C', 'content-type': 'application/grpc', 'grpc-timeout': '110m' },
     'x',
   );
   assert.equal(answer.status, 200);
   assert.equal(answer.headers['grpc-status'], '4');
   assert.equal(hop.requests.service('shop/web').timeouts, 1);
-  const error = await callOf(port).failure('x', 60);
+  const error = await callOf(port).failure('x', 120);
   assert.equal(error.code, 4);
   await eventually(() => assert.equal(hop.entries.length, 2));
   assert.equal(hop.entries[1]?.reason, 'timeout_total');
+});
+
+test("a client's haste speaks against nobody: no endpoint is ejected for it", async () => {
+  const server = await plain((stream, headers) => {
+    if (headers[':path'] === '/') stream.respond({ ':status': 200 }, { endStream: true });
+  });
+  const breaker = { ...DEFAULT_CLIENT_SETTINGS.breaker, maxEjected: 1 };
+  const client = { ...DEFAULT_CLIENT_SETTINGS, breaker };
+  const { hop, port } = await hopTo([server.address], {}, { client });
+  const ask = askOf(port);
+  const hurried = { 'content-type': 'application/grpc', 'grpc-timeout': '1m' };
+  for (let i = 0; i < 10; i++) {
+    const { headers } = await ask.ask({ ':method': 'POST', ':path': '/a.B/C', ...hurried }, 'x');
+    assert.equal(headers['grpc-status'], '4');
+  }
+  await eventually(() => assert.equal(hop.entries.length, 10));
+  assert.equal(hop.requests.service('shop/web').timeouts, 0);
+  assert.equal((await ask.ask({ ':path': '/' })).status, 200);
 });
 
 test('one attempt takes too long: another one is made', async () => {

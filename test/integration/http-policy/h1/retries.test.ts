@@ -216,6 +216,24 @@ describe('time', () => {
     assert.equal(hop.counters().timeouts, 2);
   });
 
+  it('of an attempt covers the whole response where a route limits it, as the Gateway API says', async () => {
+    const part = 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf';
+    const app = await appOf({ request: ({ connection }) => connection.send(part) });
+    const clock = new FakeClock();
+    const backends = [{ weight: 1, name: '/svc/shop/web/http', filters: [] }];
+    const actions = [{ id: 'r', grpc: false, filters: [], backends, backendRequestMs: 100 }];
+    const routes = { matches: [{ action: 0, headers: [], query: [] }], actions };
+    const names = { '/svc/shop/web/http': [app.address] };
+    const { client, hop } = await stageOf([app], { clock, names, http: { routes } });
+    client.send(get('/'));
+    await client.until(({ text }) => text.endsWith('half'));
+    clock.advance(100);
+    await client.over();
+    assert.equal(hop.lastEntry.reason, 'timeout_try');
+    assert.equal(hop.counters().timeouts, 1);
+    await eventually(() => assert.equal(app.open, 0));
+  });
+
   it('of the whole request is over while it waits for its next attempt', async () => {
     const app = await appOf(failing(1_000));
     const clock = new FakeClock();

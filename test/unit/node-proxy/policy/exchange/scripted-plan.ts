@@ -6,6 +6,7 @@ import type { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.t
 export class ScriptedPlan implements Plan {
   totalMs = 0;
   perTryMs = 0;
+  perTryWhole = false;
   idleMs = 0;
   keepBytes = -1;
   path = '';

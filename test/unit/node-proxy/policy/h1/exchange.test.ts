@@ -113,6 +113,38 @@ describe('the application’s connection', () => {
     assert.match(client.text, /second$/);
   });
 
+  it('has its time for the head of the response alone, or for the whole of it', async () => {
+    for (const whole of [false, true]) {
+      const { client, wires, plan, clock } = scripted();
+      plan.perTryMs = 100;
+      plan.perTryWhole = whole;
+      client.say(GET('/'));
+      await settled();
+      clock.advance(60);
+      wires[0]?.say('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha');
+      clock.advance(60);
+      assert.equal(client.closed, whole);
+      assert.deepEqual(plan.failures, whole ? [['timeout_try', false]] : []);
+      wires[0]?.say('lf');
+      assert.equal(client.text.endsWith('half'), !whole);
+      assert.equal(plan.ends[0]?.reason, whole ? 'timeout_try' : '');
+      assert.equal(clock.timers, 0);
+    }
+  });
+
+  it('is not blamed when its time passes because the client does not read', async () => {
+    const { client, wires, plan, clock } = scripted();
+    plan.perTryMs = 100;
+    plan.perTryWhole = true;
+    client.say(GET('/'));
+    await settled();
+    client.room = false;
+    wires[0]?.say('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha');
+    clock.advance(100);
+    assert.deepEqual(plan.failures, [['timeout_client', false]]);
+    assert.ok(client.closed);
+  });
+
   it('that comes too late for a pool that was given up does not stay', async () => {
     const { client, wires, hooks, upstream, server, closedConnections } = scripted();
     const late = Promise.withResolvers<void>();

@@ -50,6 +50,32 @@ describe('the time of a request of HTTP/2', () => {
     assert.equal(statusOf(slow), '504');
   });
 
+  it('is limited for each attempt until the head of the response, or until its end', async () => {
+    for (const whole of [false, true]) {
+      const { client, clock, plans, apps } = await scripted({
+        plan: plan => {
+          plan.perTryMs = 100;
+          plan.perTryWhole = whole;
+        },
+      });
+      const asked = client.open(head('GET', '/'), true);
+      await settled();
+      clock.advance(60);
+      const answer = apps[0]?.accepted.get(1)?.stream;
+      answer?.respond([[':status', '200']]);
+      answer?.write(Buffer.from('ha'));
+      await settled();
+      clock.advance(60);
+      await settled();
+      assert.deepEqual(plans[0]?.failures, whole ? [['timeout_try', false]] : []);
+      assert.equal(asked.resets.length, whole ? 1 : 0);
+      if (!whole) answer?.end();
+      await settled();
+      assert.equal(plans[0]?.ends[0]?.reason, whole ? 'timeout_try' : '');
+      assert.equal(clock.timers, 0);
+    }
+  });
+
   it('is what the client of gRPC gives it, naming included', async () => {
     const { client, clock } = await scripted({
       plan: plan => {
