@@ -55,7 +55,8 @@ export class SystemNamers {
       return constant(ok(mapTree(rewritten, path => ({ type: 'path' as const, path }))));
     if (kind === 'inet' || kind === 'fixedinet') {
       const target = inetTarget(path, kind === 'fixedinet');
-      if (target === undefined) return constant(notAnAddress(path));
+      // What a request brought need not make sense: it is just no name.
+      if (target === undefined) return constant(vouched < path.size ? NO_ANSWER : notAnAddress(path));
       return vouched < target.consumed ? constant(NO_ANSWER) : this.#watch(path, target);
     }
     if (kind === 'io.buoyant.rinet') {

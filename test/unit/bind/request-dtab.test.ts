@@ -162,7 +162,14 @@ suite('rules of a request', () => {
         if (!named && !path.startsWith(parsePath('/b')) && !path.startsWith(parsePath('/c')))
           assert.doesNotMatch(shown.replaceAll(shut, ''), /\/\$\//, `${local} ${path}`);
       }),
-      { examples: [[parseDtab('/[2001:db8::2]:80 => /a'), parsePath('/[2001:db8::2]:80')]] },
+      {
+        examples: [
+          [parseDtab('/[2001:db8::2]:80 => /a'), parsePath('/[2001:db8::2]:80')],
+          [parseDtab('/svc => /'), parsePath('/svc/a/a')],
+          [parseDtab('/svc => /'), parsePath('/svc/a/22')],
+          [parseDtab('/svc => /'), parsePath('/svc/a/h/22')],
+        ],
+      },
     );
   });
 });
