@@ -25,7 +25,10 @@ export interface NodeProxyConfig {
   admin: { ip: string; port: number };
   tunnelWorkers: number;
   workerHeapMb: number;
-  /** Threads that understand HTTP, shared by all pods; each starts when the first pod of its asks for HTTP. */
+  /**
+   * Threads that understand HTTP, shared by all pods. Each starts when a pod of its is to judge requests or first needs it;
+   * all start with the proxy where HTTP was in use before a restart.
+   */
   policyWorkers: number;
   policyWorkerHeapMb: number;
   /** Namespaces whose HTTP has a thread of its own. */

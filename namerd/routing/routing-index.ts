@@ -1,6 +1,7 @@
 /**
- * All routes and traffic policies by the service that they are about, and grants by the namespace that gives them. An immutable snapshot: a change of documents is
- * a new index, in which everything that is not concerned is the same list of the same objects.
+ * All routes and traffic policies by the service that they are about, and grants by the namespace that gives them. An
+ * immutable snapshot: a change of documents is a new index, in which everything that is not concerned is the same list
+ * of the same objects.
  */
 
 import type { ServicePort } from '../registry/index.ts';

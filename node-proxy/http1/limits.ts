@@ -1,5 +1,5 @@
 /**
- * What one message may take. Over a limit: 414, 431 or 400, and nothing more is read.
+ * What one message may take. Over a limit: 414, 431 or 400, for a response 502, and nothing more is read.
  *
  * | limit | here | others |
  * |---|---|---|

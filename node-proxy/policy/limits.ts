@@ -1,7 +1,10 @@
 /** Every bound of the HTTP data path that is the proxy's own, with its default; all can be set under `httpLimits`. */
 
 export interface HttpLimits {
-  /** A head that has begun must be complete after this long, milliseconds (nginx: client_header_timeout 60 s, Envoy: none; slow writers get less here). */
+  /**
+   * A head that has begun must be complete after this long, and HTTP/2 be open, milliseconds (nginx: client_header_timeout
+   * 60 s, Envoy: none; slow writers get less here).
+   */
   headMs: number;
   /** A client's connection without a request is closed after this long, milliseconds (Envoy: idle_timeout 1 h; nginx: keepalive_timeout 75 s). */
   clientIdleMs: number;

@@ -1,6 +1,7 @@
 /**
  * A tunnel worker's side of handing connections over. A descriptor crosses as a number in a message on a port between
- * the two threads; the main thread only starts the policy worker and makes the port, when it is first needed.
+ * the two threads; the main thread only makes the port when it is first needed, and starts a policy worker that does not
+ * run yet.
  *
  *   waiting (no port yet, or the worker died) ──post──► under way ──taken──► the policy worker's
  *      └── too many, too old, pod gone: reset            └── it died: waiting again, for its successor

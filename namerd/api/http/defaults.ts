@@ -16,7 +16,7 @@ export const DEFAULT_SERVICE_SETTINGS: ServiceSettings = {
   retries: {
     // Linkerd: io.l5d.http.nonRetryable5XX.
     classifier: 'nonRetryable5XX',
-    // Linkerd: io.l5d.h2.grpc.default, UNAVAILABLE (14); only where a TrafficPolicy names gRPC codes or a classifier.
+    // Linkerd: io.l5d.h2.grpc.default, UNAVAILABLE (14); only where a TrafficPolicy names codes or a retryable classifier.
     grpcCodes: [],
     // linkerd2: retry.linkerd.io/limit.
     attempts: 1,

@@ -55,6 +55,7 @@ export interface RouteAction {
   backends: readonly RouteBackend[];
   /** Milliseconds; 0 = none (Gateway API HTTPRouteTimeouts). Undefined: those of the settings. */
   requestMs?: number;
+  /** One attempt, until its whole response; `perTryMs` ends with the head. */
   backendRequestMs?: number;
   /** Gateway API HTTPRouteRetry; replaces the classifier of the settings. */
   retry?: RouteRetry;

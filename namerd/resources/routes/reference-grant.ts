@@ -1,7 +1,8 @@
 /**
  * `ReferenceGrant` of the Gateway API (v1, v1beta1): a namespace lets routes of others refer to its Services. GEP-1294
  * lets a mesh do without grants where routes reach nothing that clients could not reach; here the owner of a service
- * says who may send it requests that were meant for others, and without a grant such a reference leads nowhere. Entries about other kinds are other programs' business.
+ * says who may send it requests that were meant for others, and without a grant such a reference leads nowhere. Entries
+ * about other kinds are other programs' business.
  */
 
 import type { ConfigNode, Fields } from '#base/config.ts';

@@ -75,7 +75,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
     this.#idleSinceMs = host.now();
   }
 
-  // === RequestView: of the request under way ===
+  // === CarriedRequest: the one under way ===
 
   get method(): string {
     return this.#head.method;

@@ -6,7 +6,8 @@
  *       └► answered by the proxy itself ─► over
  *
  * It is over when both streams are: what is still to be sent or read counts as under way, and is under the same
- * deadlines. `grpc-timeout` is the total deadline where it is the shorter one; it is passed on as it came.
+ * deadlines. `grpc-timeout` is the total deadline where it is the shorter one; it is passed on as it came. One below
+ * HASTY_MS speaks against no application.
  */
 
 import { H2Code, type H2Stream, type Header, type ResetBy, type StreamEvents } from '../../http2/index.ts';

@@ -1,4 +1,4 @@
-/** Policy workers: started when one is needed, apart from each other and from everybody else, and replaced. */
+/** Policy workers: started when one is or will be needed, apart from each other and from everybody else, and replaced. */
 
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
