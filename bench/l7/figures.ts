@@ -5,6 +5,8 @@ import type { Measured, Round } from './work.ts';
 
 export interface Results {
   rounds: Round[];
+  /** Why peers have no figure for some work. */
+  failures?: readonly string[];
 }
 
 export type Figure = (measured: Measured) => number | undefined;

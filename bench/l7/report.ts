@@ -60,6 +60,7 @@ export function renderReport(results: Results, scale: Scale): string {
     ...latencies('paced', 'HTTP/1.1'),
     ...latencies('paced-grpc', 'gRPC unary'),
   ];
+  const { failures = [] } = results;
   const shown = parts.flatMap(([title, cells]) => {
     const text = table(results, cells);
     return text === undefined ? [] : [`${title}\n\n${text}`];
@@ -67,6 +68,9 @@ export function renderReport(results: Results, scale: Scale): string {
   return [
     `Medians of ${results.rounds.length} round(s) [smallest–largest].`,
     ...shown,
+    ...(failures.length > 0
+      ? [`Peers without a figure, since a request of theirs failed:\n\n${failures.join('\n')}`]
+      : []),
     `Ours against theirs, within the same round:\n\n${verdicts(results, scale)}`,
   ].join('\n\n');
 }

@@ -45,6 +45,7 @@ export async function runL7(options: Options, say: (step: string) => void): Prom
     await rounds.warm();
     const results: Results = { rounds: [] };
     for (let number = 1; number <= options.rounds; number++) results.rounds.push(await rounds.round(number));
+    results.failures = [...rounds.failures.values()].map(({ message }) => message);
     process.stdout.write(`${setting}\n\n${renderReport(results, scale)}\n`);
     if (options.json !== undefined) {
       const all = { machine, options: { ...options, only: [...options.only] }, scale, ...results };

@@ -121,13 +121,15 @@ export class LoadError extends MeshError {
     const said = messageOf(cause).trimEnd().split('\n').at(-1) ?? '';
     super('NM_BENCH_LOAD', `${work} through ${name} failed: ${said}`, {
       by: 'mesh',
-      next: 'A run has no figures with failures in them: repeat it, or find the cause.',
+      next: 'Ours may not fail, nor what everybody depends on: repeat the run, or find the cause.',
       cause,
     });
   }
 }
 
 export class Rounds {
+  /** Peers that failed at some work: they have no figure for it. By the work's id and the peer's name. */
+  readonly failures = new Map<string, LoadError>();
   readonly #contenders: readonly Contender[];
   readonly #works: readonly Work[];
   readonly #scale: Scale;
@@ -167,8 +169,16 @@ export class Rounds {
       const turn = number % contenders.length;
       const measured: Partial<Record<Name, Measured>> = {};
       for (const contender of [...contenders.slice(turn), ...contenders.slice(0, turn)]) {
-        this.#say(`round ${number}: ${id}: ${contender.name}`);
-        measured[contender.name] = await this.run(contender, protocol, id, order);
+        const { name } = contender;
+        const failure = `${id} ${name}`;
+        if (this.failures.has(failure)) continue;
+        this.#say(`round ${number}: ${id}: ${name}`);
+        try {
+          measured[name] = await this.run(contender, protocol, id, order);
+        } catch (error) {
+          if (!(error instanceof LoadError) || !isPeer(name)) throw error;
+          this.failures.set(failure, error);
+        }
       }
       round[id] = measured;
     }
@@ -185,6 +195,10 @@ export class Rounds {
       throw new LoadError(name, what, error);
     }
   }
+}
+
+function isPeer(name: Name): boolean {
+  return !name.startsWith('mesh') && !name.startsWith('direct');
 }
 
 function carries({ targets }: Contender, protocol: Protocol): boolean {

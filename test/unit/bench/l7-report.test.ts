@@ -87,6 +87,15 @@ test('ratios and differences are taken within a round; their median decides', ()
   assert.equal(verdict('nginx', workId('http', 0)), undefined, 'nginx was not measured');
 });
 
+test('a peer that failed at some work has no figure for it, and the report says so', () => {
+  const made = round({ ...PEERS, ...L4, 'mesh-near': { cpu: 25, p99: 1.2 } });
+  delete made[workId('http', 0)]?.haproxy;
+  const text = renderReport({ rounds: [made], failures: ['http 0 through haproxy failed: reset'] }, FULL);
+  assert.match(text, /Peers without a figure[\s\S]*http 0 through haproxy failed: reset/);
+  assert.doesNotMatch(text, /CPU per HTTP\/1\.1 request, 0 B +nodemesh L7, one hop +haproxy/);
+  assert.match(text, /CPU per HTTP\/1\.1 request, 1 KB +nodemesh L7, one hop +haproxy/);
+});
+
 test('the report shows who was measured, and verdicts with their range', () => {
   const results = {
     rounds: [
