@@ -281,7 +281,8 @@ async function assemble(
     metrics,
   });
   // Before pods' requests wait for us: a proxy that is replaced carries them until then.
-  if (saved !== undefined && servedHttp(saved)) workers.prepareForHttp();
+  if (saved !== undefined && servedHttp(saved))
+    workers.prepareForHttp(saved.nodeState?.workloads.map(({ namespace }) => namespace) ?? []);
   await workers.started();
   identity.start();
   const admin = createAdmin({

@@ -12,12 +12,16 @@ export function policyWorkerOf(
   pod: { id: string; namespace: string },
   { shared, isolated }: PolicyWorkers,
 ): string {
-  if (isolated.includes(pod.namespace)) return `policy/${pod.namespace}`;
+  if (isolated.includes(pod.namespace)) return isolatedPolicyWorker(pod.namespace);
   return sharedPolicyWorker(shared === 1 ? 0 : hash(pod.id) % shared);
 }
 
 export function sharedPolicyWorker(index: number): string {
   return `policy-${index}`;
+}
+
+export function isolatedPolicyWorker(namespace: string): string {
+  return `policy/${namespace}`;
 }
 
 /** FNV-1a, 32 bits. */

@@ -2,7 +2,7 @@
 
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { Backoff } from '#base/backoff.ts';
-import type { Clock, Timer } from '#base/clock.ts';
+import type { Clock } from '#base/clock.ts';
 import { MeshError } from '#base/errors.ts';
 import type { Logger } from '#base/log.ts';
 import type { FromWorker, ToWorker, WorkerReport, WorkerRole, WorkerStart } from '../messages.ts';
@@ -10,6 +10,9 @@ import { newPulse, watchPulse } from '../pulse.ts';
 
 /** A worker that lived this long died of something else than its start. */
 const STABLE_MS = 10_000;
+
+/** A machine that is very busy may need long to start a thread: this many times what else means that one hangs. */
+const START_FACTOR = 6;
 
 /** Time for a worker to end its connections and write its logs out. */
 const CLOSE_WITHIN_MS = 2_000;
@@ -140,12 +143,19 @@ export class WorkerThread {
   #spawn(): Life {
     const { name, entry, start, heapMb, hungAfterMs, clock, log } = this.#options;
     const pulse = newPulse();
-    let watch: Timer | undefined;
     const worker = new Worker(entry, {
       name: name.replace('/', '-'),
       workerData: { ...start(), pulse },
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
     });
+    const onHung = () => {
+      log.error({ worker: name }, 'a worker hangs and is ended');
+      worker
+        .terminate()
+        .catch(error => log.error({ err: error, worker: name }, 'a worker could not be ended'));
+    };
+    // It loads its code first, and has no pulse until then.
+    let watch = watchPulse(pulse, clock, START_FACTOR * hungAfterMs, onHung);
     const started = Promise.withResolvers<void>();
     // Nobody may be waiting when a replacement dies young.
     started.promise.catch(() => {});
@@ -159,17 +169,13 @@ export class WorkerThread {
     worker.on('message', (message: FromWorker) => {
       if (message.type !== 'started') return this.#receive(life, message);
       started.resolve();
-      watch = watchPulse(pulse, clock, hungAfterMs, () => {
-        log.error({ worker: name, hungAfterMs }, 'a worker hangs and is ended');
-        worker
-          .terminate()
-          .catch(error => log.error({ err: error, worker: name }, 'a worker could not be ended'));
-      });
+      watch.cancel();
+      watch = watchPulse(pulse, clock, hungAfterMs, onHung);
     });
     worker.on('error', error => log.error({ err: error, worker: name }, 'worker failed'));
     worker.on('exit', code => {
       this.alive = false;
-      watch?.cancel();
+      watch.cancel();
       life.closed.resolve();
       started.reject(new WorkerDied(name, `exit code ${code}`));
       for (const settle of [...this.#reports.values()]) settle(undefined);

@@ -4,14 +4,14 @@
  */
 
 import type { TrustState } from '#api';
-import type { Clock } from '#base/clock.ts';
+import { type Clock, delay } from '#base/clock.ts';
 import type { Logger } from '#base/log.ts';
 import type { EdgeDelta } from '../../observe/edge-counters.ts';
 import type { RequestDelta } from '../../observe/requests/request-counters.ts';
 import type { BindingKind, BoundState } from '../../resolve/node-bindings.ts';
 import type { Credential } from '../../tunnel/index.ts';
 import type { PodFds, PodSpec, ToWorker, WorkerRole, WorkerStart } from '../messages.ts';
-import { policyWorkerOf, sharedPolicyWorker } from '../policy-workers.ts';
+import { isolatedPolicyWorker, policyWorkerOf, sharedPolicyWorker } from '../policy-workers.ts';
 import { HUNG_AFTER_MS } from '../pulse.ts';
 import { PolicyPool } from './policy-pool.ts';
 import { TunnelPool } from './tunnel-pool.ts';
@@ -40,6 +40,9 @@ export interface WorkersOptions {
 const TUNNEL_ENTRY = new URL('../thread.ts', import.meta.url);
 const POLICY_ENTRY = new URL('../policy-thread.ts', import.meta.url);
 
+/** A thread starts in half a second; on a machine that is very busy, first requests wait instead of everybody. */
+const PREPARED_WITHIN_MS = 5_000;
+
 export class Workers {
   readonly #options: WorkersOptions;
   readonly #tunnels: TunnelPool;
@@ -60,18 +63,22 @@ export class Workers {
   }
 
   /**
-   * Resolves when every tunnel worker has started, and every policy worker that was prepared, unless it died: what
-   * goes wrong with HTTP keeps nobody's bytes waiting. @throws WorkerDied
+   * Resolves when every tunnel worker has started, and every policy worker that was prepared; not if it dies, and not
+   * for long: what goes wrong with HTTP keeps nobody's bytes waiting. @throws WorkerDied
    */
   async started(): Promise<void> {
-    await Promise.allSettled(this.#policies.workers.map(({ started }) => started));
+    const { clock } = this.#options;
+    const prepared = Promise.allSettled(this.#policies.workers.map(({ started }) => started));
+    await Promise.race([prepared, delay(clock, PREPARED_WITHIN_MS)]);
     await Promise.all(this.#tunnels.workers.map(({ started }) => started));
   }
 
-  /** Starts the policy workers that pods share: HTTP is known to come. */
-  prepareForHttp(): void {
-    const { shared } = this.#options.start.policyWorkers;
+  /** Starts the policy workers of these namespaces' pods: HTTP is known to come. */
+  prepareForHttp(namespaces: readonly string[]): void {
+    const { shared, isolated } = this.#options.start.policyWorkers;
     for (let i = 0; i < shared; i++) this.#policies.prepare(sharedPolicyWorker(i));
+    for (const namespace of isolated)
+      if (namespaces.includes(namespace)) this.#policies.prepare(isolatedPolicyWorker(namespace));
   }
 
   setPods(pods: readonly PodSpec[]): void {
