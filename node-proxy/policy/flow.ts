@@ -95,3 +95,10 @@ export interface RequestEntry {
   /** Why this proxy answered itself, or broke off; ''. */
   reason: string;
 }
+
+/** Where lines of the access log go. */
+export interface RequestSink {
+  /** Whether a request that ended so gets a line: asked before anything is made for one. */
+  wants(end: Pick<RequestEntry, 'status' | 'grpcStatus' | 'reason'>): boolean;
+  write(entry: RequestEntry): void;
+}

@@ -10,7 +10,7 @@ import {
   type WorkerContext,
 } from '../tunnel/index.ts';
 import { HeldBytes } from './exchange/held-bytes.ts';
-import type { RequestEntry, RequestTable } from './flow.ts';
+import type { RequestSink, RequestTable } from './flow.ts';
 import { type InboundParts, openInbound } from './inbound/door.ts';
 import type { HttpLimits } from './limits.ts';
 import type { Names } from './outbound/client.ts';
@@ -21,14 +21,14 @@ import type { UpstreamParts } from './outbound/upstream/pod-upstream.ts';
 import { PodUpstreams } from './outbound/upstream/pod-upstreams.ts';
 import { Worker } from './worker.ts';
 
-export type { RequestEntry, RequestTable } from './flow.ts';
+export type { RequestEntry, RequestSink, RequestTable } from './flow.ts';
 export { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts';
 
 export interface HttpPolicyOptions {
   context: WorkerContext;
   requests: RequestTable;
   limits: HttpLimits;
-  log?: (entry: RequestEntry) => void;
+  log?: RequestSink;
   /** The worker's cache of names, compiled by this. */
   names: (owner: {
     compile: (state: NameState) => NameClient;

@@ -1,6 +1,6 @@
 /** The access log of requests: one JSON line each, with the fields that are asked for, of all requests or of some. */
 
-import type { RequestEntry } from '../../policy/flow.ts';
+import type { RequestEntry, RequestSink } from '../../policy/flow.ts';
 import { LogLines } from '../log-lines.ts';
 import { DEFAULT_REQUEST_FIELDS, fieldWriter, type RequestField } from './request-fields.ts';
 
@@ -17,7 +17,9 @@ export interface RequestLogSettings {
 
 export const DEFAULT_REQUEST_LOG: RequestLogSettings = { file: 'off', sample: 1, errorsAlways: true };
 
-export class RequestLog {
+type End = Parameters<RequestSink['wants']>[0];
+
+export class RequestLog implements RequestSink {
   readonly #settings: RequestLogSettings;
   readonly #lines: LogLines;
   readonly #begin: string;
@@ -43,9 +45,12 @@ export class RequestLog {
     return this.#lines.dropped;
   }
 
-  write(entry: RequestEntry): void {
+  wants(end: End): boolean {
     const { sample, errorsAlways } = this.#settings;
-    if (sample < 1 && !(errorsAlways && isError(entry)) && this.#random() >= sample) return;
+    return sample >= 1 || (errorsAlways && isError(end)) || this.#random() < sample;
+  }
+
+  write(entry: RequestEntry): void {
     const time = new Date(this.#now()).toISOString();
     this.#lines.write(`{"time":"${time}${this.#begin}${this.#fields(entry)}}\n`);
   }
@@ -61,6 +66,6 @@ export class RequestLog {
 }
 
 /** What the proxy refused or broke off, what got no response, and what failed. A 404 is an answer. */
-function isError({ status, grpcStatus, reason }: RequestEntry): boolean {
+function isError({ status, grpcStatus, reason }: End): boolean {
   return reason !== '' || status === 0 || status >= 500 || grpcStatus > 0;
 }

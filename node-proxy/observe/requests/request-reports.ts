@@ -1,6 +1,5 @@
 /** All that a policy worker says about requests: counted for the main thread, logged for people. */
 
-import type { RequestEntry } from '../../policy/flow.ts';
 import { RequestCounters, type RequestDelta } from './request-counters.ts';
 import { RequestLog, type RequestLogSettings } from './request-log.ts';
 
@@ -18,28 +17,26 @@ export interface RequestReportsOptions {
 export class RequestReports {
   readonly counters = new RequestCounters();
   /** Undefined when the log is off. */
-  readonly log: ((entry: RequestEntry) => void) | undefined;
-  readonly #log: RequestLog | undefined;
+  readonly log: RequestLog | undefined;
   readonly #send: RequestReportsOptions['send'];
   #dropped = 0;
 
   constructor({ node, log, now, random, send }: RequestReportsOptions) {
-    this.#log = log.file === 'off' ? undefined : new RequestLog(log, node, now, random);
-    this.log = this.#log && (entry => this.#log?.write(entry));
+    this.log = log.file === 'off' ? undefined : new RequestLog(log, node, now, random);
     this.#send = send;
   }
 
   /** Hands over what was counted and logged so far: every second, and before somebody reads the metrics. */
   flush(): void {
-    this.#log?.flush();
+    this.log?.flush();
     const deltas = this.counters.take();
-    const dropped = this.#log?.dropped ?? 0;
+    const dropped = this.log?.dropped ?? 0;
     if (deltas.length > 0 || dropped !== this.#dropped) this.#send(deltas, dropped);
     this.#dropped = dropped;
   }
 
   close(): void {
     this.flush();
-    this.#log?.close();
+    this.log?.close();
   }
 }

@@ -27,7 +27,10 @@ export class ServiceMetrics {
       'requests_shed_total',
       'Requests refused because a limit of the service was reached.',
     );
-    const timeouts = counter('request_timeouts_total', 'Requests that took longer than a timeout allows.');
+    const timeouts = counter(
+      'request_timeouts_total',
+      'Requests, and attempts of requests, that took longer than a timeout allows.',
+    );
     const removed = counter(
       'reserved_headers_removed_total',
       'Headers removed from requests of callers that may not send them.',

@@ -13,7 +13,7 @@ import {
 } from '../../authorize/index.ts';
 import type { Edge, EdgeTable, FlowLabels, LocalPod } from '../../tunnel/index.ts';
 import type { HeldBytes } from '../exchange/held-bytes.ts';
-import type { HttpVersion, RequestEdge, RequestEntry, RequestTable } from '../flow.ts';
+import type { HttpVersion, RequestEdge, RequestSink, RequestTable } from '../flow.ts';
 import { type Field, NO_FIELDS } from '../own-fields.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { RequestView } from '../view.ts';
@@ -23,7 +23,7 @@ export interface GateParts {
   edges: EdgeTable;
   held: HeldBytes;
   requests: RequestTable;
-  log: ((entry: RequestEntry) => void) | undefined;
+  log: RequestSink | undefined;
 }
 
 /** Requests under way at a pod, over all connections of this worker. */

@@ -124,8 +124,8 @@ export class InboundPlan implements Plan {
     gate.edge(this.#version).finished(status, grpcStatus, tookMs);
     const { requests, log } = gate.parts;
     if (reason !== '') requests.refused(gate.requestLabels(this.#version), reason);
-    if (log === undefined) return;
-    log(
+    if (!log?.wants(outcome)) return;
+    log.write(
       entryOf(this.#view, outcome, {
         direction: 'inbound',
         labels: gate.requestLabels(this.#version),

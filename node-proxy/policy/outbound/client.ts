@@ -4,7 +4,7 @@ import type { Caller } from '../../authorize/index.ts';
 import type { NameClient } from '../../balance/index.ts';
 import type { LocalPod } from '../../tunnel/index.ts';
 import type { HeldBytes } from '../exchange/held-bytes.ts';
-import type { RequestEntry, RequestTable } from '../flow.ts';
+import type { RequestSink, RequestTable } from '../flow.ts';
 import type { Overrides } from './override.ts';
 import type { Service } from './service.ts';
 import type { PodUpstreams } from './upstream/pod-upstreams.ts';
@@ -27,7 +27,7 @@ export interface OutboundClient {
   overrides: Overrides;
   held: HeldBytes;
   requests: RequestTable;
-  log: ((entry: RequestEntry) => void) | undefined;
+  log: RequestSink | undefined;
   random(): number;
   /** Milliseconds since the epoch. */
   wallNow(): number;

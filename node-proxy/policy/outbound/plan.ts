@@ -199,8 +199,8 @@ export class OutboundPlan implements Plan {
     upstream?.carried(outcome.requestBytes, outcome.responseBytes);
     if (reason !== '') requests.refused(labelsOf(this.#client, upstream, route, this.#version), reason);
     const { log } = this.#client;
-    if (log !== undefined)
-      log(
+    if (log?.wants(outcome))
+      log.write(
         recordOf(this.#client, this.#view, outcome, {
           labels: labelsOf(this.#client, upstream, route, this.#version),
           endpoint: upstream?.address ?? '',

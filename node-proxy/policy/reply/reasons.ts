@@ -77,7 +77,7 @@ const TABLE = {
   timeout_try: [
     504,
     'upstream',
-    'No attempt was answered in time: see timeouts in the TrafficPolicy.',
+    'No attempt was answered in time: see timeouts in the route or TrafficPolicy.',
     DEADLINE_EXCEEDED,
   ],
   timeout_idle: [

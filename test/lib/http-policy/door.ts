@@ -67,7 +67,7 @@ export class Door {
       context: this.context,
       requests: this.requests,
       limits: { ...DEFAULT_HTTP_LIMITS, ...limits },
-      log: entry => this.entries.push(entry),
+      log: { wants: () => true, write: entry => this.entries.push(entry) },
       names: () => ({ known: () => undefined, resolve: async () => undefined }),
       problem: (about, message) => {
         throw new Error(`${about}: ${message}`);

@@ -96,7 +96,9 @@ export class Hop {
       context: this.context,
       requests: this.requests,
       limits: { ...DEFAULT_HTTP_LIMITS, ...limits },
-      ...(quiet ? {} : { log: (entry: RequestEntry) => void this.entries.push(entry) }),
+      ...(quiet
+        ? {}
+        : { log: { wants: () => true, write: (entry: RequestEntry) => this.entries.push(entry) } }),
       names: owner => {
         const known = new Map<string, NameClient>();
         return {

@@ -56,7 +56,7 @@ describe('reports of requests', () => {
     const folder = mkdtempSync(join(tmpdir(), 'request-reports-'));
     try {
       const { reports } = new Rig(join(folder, 'requests.log'));
-      for (let i = 0; i < 100; i++) reports.log?.(entry);
+      for (let i = 0; i < 100; i++) reports.log?.write(entry);
       reports.close();
       assert.equal(readFileSync(join(folder, 'requests.log'), 'utf8').split('"method":"GET"').length, 101);
     } finally {
@@ -66,8 +66,8 @@ describe('reports of requests', () => {
 
   it('tell of lines that could not be written, and of them only once', () => {
     const { reports, sent } = new Rig('/dev/null/no/such/folder');
-    reports.log?.(entry);
-    reports.log?.(entry);
+    reports.log?.write(entry);
+    reports.log?.write(entry);
     reports.flush();
     reports.flush();
     assert.deepEqual(sent, [{ deltas: [], dropped: 2 }]);
