@@ -1,6 +1,7 @@
 /**
  * Places for connections to a bound service (`limits.connections`), over all pods of the worker. Who finds none waits
- * (`limits.pendingRequests`) for a connection that is given back, or for the place of one that ends; in turn.
+ * (`limits.pendingRequests`) for a connection that is given back, or for the place of one that ends; in turn. HTTP/2
+ * waits for room on connections that are open (`h2/upstream-pool.ts`), and is refused where there is none.
  *
  * Invariants: nobody waits for the place of a connection that is not used; whoever has given up keeps no turn.
  */
