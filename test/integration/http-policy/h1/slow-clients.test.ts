@@ -6,6 +6,7 @@ import { DEFAULT_CLIENT_SETTINGS } from '#api';
 import { FakeClock } from '../../../lib/fake-clock.ts';
 import type { App } from '../../../lib/http-policy/app.ts';
 import { ok } from '../../../lib/http-policy/app.ts';
+import { Flood, stands } from '../../../lib/http-policy/flood.ts';
 import { eventually } from '../../../lib/http-policy/loopback.ts';
 import { get, post, request } from '../../../lib/http-policy/raw-client.ts';
 import {
@@ -33,27 +34,21 @@ function pass({ hop }: Stage, clock: FakeClock, seconds: number): void {
 
 describe('a client that does not read', () => {
   it('stops the application', async () => {
-    let sent = 0;
-    const piece = Buffer.alloc(64 * 1024, 'x');
+    let flood: Flood | undefined;
     const app = await appOf({
       request: ({ connection: { socket } }) => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n');
-        const more = () => {
-          while (sent < 60 * MB) {
-            sent += piece.length;
-            if (!socket.write(piece)) return void socket.once('drain', more);
-          }
-        };
-        more();
+        flood = new Flood(socket);
       },
     });
+    const sent = () => flood?.sent ?? 0;
     const { client } = await stageOf([app]);
     client.socket.pause();
     client.send(get('/'));
-    await stands(() => sent);
-    assert.ok(sent < IN_KERNEL, `${sent} bytes were taken`);
+    await stands(sent);
+    assert.ok(sent() < IN_KERNEL, `${sent()} bytes were taken`);
     client.socket.resume();
-    await eventually(() => assert.ok(client.bytes > sent / 2));
+    await eventually(() => assert.ok(client.bytes > sent() / 2));
   });
 
   it('and asks on is not read either, whether applications answer or we do', async () => {
@@ -208,19 +203,11 @@ describe('a client that sends slowly', () => {
     const app = await appOf({ connected: ({ socket }) => socket.pause() });
     const { client } = await stageOf([app]);
     client.send(request('POST', '/', ['Content-Length: 999999999']));
-    let sent = 0;
-    const piece = Buffer.alloc(64 * 1024, 'x');
-    const more = () => {
-      while (sent < 60 * MB) {
-        sent += piece.length;
-        if (!client.socket.write(piece)) return void client.socket.once('drain', more);
-      }
-    };
-    more();
-    await stands(() => sent);
-    assert.ok(sent < IN_KERNEL, `${sent} bytes were taken`);
+    const flood = new Flood(client.socket);
+    await stands(() => flood.sent);
+    assert.ok(flood.sent < IN_KERNEL, `${flood.sent} bytes were taken`);
     app.connections[0]?.socket.resume();
-    await eventually(() => assert.ok(app.bytes > sent / 2));
+    await eventually(() => assert.ok(app.bytes > flood.sent / 2));
   });
 
   it('a body that follows a pipelined request: it is stopped all the same', async () => {
@@ -234,17 +221,9 @@ describe('a client that sends slowly', () => {
     // The second request's body begins in the chunk that waited for its turn.
     client.send(get('/first') + request('POST', '/', ['Content-Length: 999999999']));
     await client.response();
-    let sent = 0;
-    const piece = Buffer.alloc(64 * 1024, 'x');
-    const more = () => {
-      while (sent < 60 * MB) {
-        sent += piece.length;
-        if (!client.socket.write(piece)) return void client.socket.once('drain', more);
-      }
-    };
-    more();
-    await stands(() => sent);
-    assert.ok(sent < IN_KERNEL, `${sent} bytes were taken`);
+    const flood = new Flood(client.socket);
+    await stands(() => flood.sent);
+    assert.ok(flood.sent < IN_KERNEL, `${flood.sent} bytes were taken`);
   });
 
   it('nothing at all is closed after a while, and nothing of it stays', async () => {
@@ -364,16 +343,4 @@ function routesTo(name: string) {
     matches: [{ action: 0, headers: [], query: [] }],
     actions: [{ id: 'r', grpc: false, filters: [], backends: [{ weight: 1, name, filters: [] }] }],
   };
-}
-
-/** Resolves once a number has stopped growing. */
-async function stands(count: () => number): Promise<void> {
-  let before = -1;
-  let same = 0;
-  while (same < 20) {
-    same = count() === before ? same + 1 : 0;
-    before = count();
-    await new Promise(resolve => setTimeout(resolve, 5));
-  }
-  assert.ok(before > 0, 'nothing has begun');
 }

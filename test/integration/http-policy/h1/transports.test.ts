@@ -6,6 +6,7 @@ import { Authorizer } from '../../../../node-proxy/authorize/index.ts';
 import type { StreamSide } from '../../../../node-proxy/tunnel/index.ts';
 import { App } from '../../../lib/http-policy/app.ts';
 import { Door } from '../../../lib/http-policy/door.ts';
+import { Flood, stands } from '../../../lib/http-policy/flood.ts';
 import type { HopOptions } from '../../../lib/http-policy/hop.ts';
 import { eventually, podOf } from '../../../lib/http-policy/loopback.ts';
 import { get, post, request } from '../../../lib/http-policy/raw-client.ts';
@@ -61,31 +62,21 @@ for (const [way, options] of Object.entries(ways))
     });
 
     it('a client that does not read stops the application', async () => {
-      let sent = 0;
-      const piece = Buffer.alloc(64 * 1024, 'x');
+      let flood: Flood | undefined;
       const app = await appOf({
         request: ({ connection: { socket } }) => {
           socket.write('HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n');
-          const more = () => {
-            while (sent < 60 * MB) {
-              sent += piece.length;
-              if (!socket.write(piece)) return void socket.once('drain', more);
-            }
-          };
-          more();
+          flood = new Flood(socket);
         },
       });
+      const sent = () => flood?.sent ?? 0;
       const { client } = await stageOf([app], options());
       client.socket.pause();
       client.send(get('/'));
-      let before = -1;
-      for (let same = 0; same < 20; same = sent === before ? same + 1 : 0) {
-        before = sent;
-        await new Promise(resolve => setTimeout(resolve, 5));
-      }
-      assert.ok(sent > 0 && sent < 20 * MB, `${sent} bytes were taken`);
+      await stands(sent);
+      assert.ok(sent() > 0 && sent() < 20 * MB, `${sent()} bytes were taken`);
       client.socket.resume();
-      await eventually(() => assert.ok(sent > 40 * MB));
+      await eventually(() => assert.ok(sent() > 40 * MB));
     });
 
     it('an upgrade carries bytes until both halves have ended', async () => {

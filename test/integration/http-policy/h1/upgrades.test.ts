@@ -9,6 +9,7 @@ import { describe, it } from 'node:test';
 import { FakeClock } from '../../../lib/fake-clock.ts';
 import type { App, AppConnection } from '../../../lib/http-policy/app.ts';
 import { Door } from '../../../lib/http-policy/door.ts';
+import { Flood, stands } from '../../../lib/http-policy/flood.ts';
 import { eventually } from '../../../lib/http-policy/loopback.ts';
 import { get } from '../../../lib/http-policy/raw-client.ts';
 import { appOf, clientOf, closeAfterEach, echoApp, opened, stageOf } from '../../../lib/http-policy/stage.ts';
@@ -166,23 +167,11 @@ describe('an upgrade', () => {
       const [reader, writer] =
         slow === 'the client' ? [client.socket, connection.socket] : [connection.socket, client.socket];
       reader.pause();
-      let sent = 0;
-      const piece = Buffer.alloc(64 * 1024, 'x');
-      const more = () => {
-        while (sent < 60 * MB) {
-          sent += piece.length;
-          if (!writer.write(piece)) return void writer.once('drain', more);
-        }
-      };
-      more();
-      let before = -1;
-      for (let same = 0; same < 20; same = sent === before ? same + 1 : 0) {
-        before = sent;
-        await new Promise(resolve => setTimeout(resolve, 5));
-      }
-      assert.ok(sent < 14 * MB, `${sent} bytes were taken`);
+      const flood = new Flood(writer);
+      await stands(() => flood.sent);
+      assert.ok(flood.sent < 14 * MB, `${flood.sent} bytes were taken`);
       reader.resume();
-      await eventually(() => assert.ok(sent > 40 * MB));
+      await eventually(() => assert.ok(flood.sent > 40 * MB));
     });
 
   for (const side of ['client', 'application'] as const)
