@@ -38,18 +38,18 @@ export function readReferenceGrant(spec: Fields): GrantDocument {
     ignored(node, head, `references come from HTTPRoute and GRPCRoute (group ${ROUTES_GROUP})`);
     return [];
   });
+  let all = false;
   const services = entries(spec, 'to').flatMap(({ node, fields, head }) => {
     const nameNode = optional(fields, 'name');
     const ours = isService(head, false);
     const name = checked(nameNode, ours ? dnsLabelProblem : dnsSubdomainProblem);
     fields.finish();
-    if (ours) return nameNode === undefined ? 'all' : (name ?? []);
-    ignored(node, head, "references lead to Services (group: '')");
-    return [];
+    if (!ours) ignored(node, head, "references lead to Services (group: '')");
+    else if (nameNode === undefined) all = true;
+    return ours ? (name ?? []) : [];
   });
   spec.finish();
-  // A Service may have this name, but then all of them are meant as well.
-  return { from, services: services.includes('all') ? 'all' : services, warnings };
+  return { from, services: all ? 'all' : services, warnings };
 }
 
 interface Entry {

@@ -21,6 +21,11 @@ test('says which routes may refer to which services', () => {
   assert.equal(all.services, 'all');
 });
 
+test('a Service that is called "all" is one Service', () => {
+  const { services } = goodSpec('ReferenceGrant', { from: [FROM], to: [{ ...TO, name: 'all' }] });
+  assert.deepEqual(services, ['all']);
+});
+
 test('entries about what the mesh has not are kept, ignored and remarked', () => {
   const { from, services, warnings } = goodSpec('ReferenceGrant', {
     from: [{ ...FROM, kind: 'Gateway' }, { ...FROM, group: '' }, FROM],
