@@ -92,7 +92,9 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   get reserved(): boolean {
     return this.#head.has(HAS_RESERVED);
   }
+  /** An Upgrade that is not passed on is not there. */
   header(name: string): string | undefined {
+    if (name === 'upgrade' && this.#head.upgrade === '') return undefined;
     return this.#head.header(name);
   }
 

@@ -9,6 +9,9 @@ import type { RequestView } from '../view.ts';
 /** Of a name with more separators only the spelling with `_` alone is looked for. */
 const MAX_SEPARATORS = 6;
 
+/** Connection has to name it where it is passed on; where it is not, nobody sees it. */
+const UPGRADE = 'upgrade';
+
 interface Asked {
   name: string;
   lookalikes: readonly string[];
@@ -27,7 +30,8 @@ export function ambiguousField(view: RequestView, authorizer: Authorizer): strin
   const connection = view.header('connection');
   const options = connection?.toLowerCase().split(/[\t ]*,[\t ]*/);
   for (const { name, lookalikes } of asked) {
-    if (options?.includes(name)) return `Connection names ${name}, which a policy asks for`;
+    if (options?.includes(name) && name !== UPGRADE)
+      return `Connection names ${name}, which a policy asks for`;
     for (const lookalike of lookalikes)
       if (view.header(lookalike) !== undefined)
         return `${lookalike} can be read as ${name}, which a policy asks for`;

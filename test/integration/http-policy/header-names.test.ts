@@ -68,3 +68,26 @@ it('a field that the application will not get gives no access', async () => {
   client.send(get('/', 'X-Tenant: a', 'Connection: keep-alive, x-tenants'));
   assert.equal((await client.response()).start, '200');
 });
+
+it('an upgrade that a rule asks for is judged as the application gets it, though Connection has to name it', async () => {
+  const app = await echoApp();
+  const websockets: Policy = {
+    id: 'shop/websockets',
+    action: 'ALLOW',
+    rules: [{ from: [], to: [{ headers: [{ name: 'Upgrade', values: ['websocket'] }] }] }],
+  };
+  const door = opened(new Door({ port: app.port, policies: [websockets] }));
+  const port = await door.listen();
+  const ask = async (...fields: string[]) => {
+    const client = await clientOf(port);
+    client.send(get('/', ...fields));
+    return (await client.response()).start;
+  };
+  assert.equal(await ask('Connection: Upgrade', 'Upgrade: websocket'), '200');
+  assert.equal(await ask('Connection: keep-alive, Upgrade', 'Upgrade: websocket'), '200');
+  const asked = app.requests.length;
+  // Not asked for, or not passed on: the application would answer it as any other request.
+  assert.equal(await ask('Upgrade: websocket'), '403');
+  assert.equal(await ask('Connection: Upgrade', 'Upgrade: websocket', 'Upgrade: h2c'), '403');
+  assert.equal(app.requests.length, asked);
+});
