@@ -268,7 +268,7 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
   // === The response's copy ===
 
   get persistent(): boolean {
-    return this.#owner.persistent && this.#owner.requestDone;
+    return this.#owner.persistent && this.#owner.requestDone && !this.#host.draining;
   }
 
   get responseEdits(): HeaderEdits | undefined {
@@ -312,7 +312,8 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
   }
 
   finished(connection: H1Upstream, clean: boolean): void {
-    const persistent = this.persistent && this.#response.keeps;
+    // What its head has promised holds, also when the proxy drains by now.
+    const persistent = this.#owner.persistent && this.#response.keeps;
     this.#giveBack(connection, clean);
     this.#over();
     this.#owner.responded(persistent);

@@ -151,7 +151,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
 
   get persistent(): boolean {
     const last = this.#clientEnded && this.#pipelined === undefined && this.#unread === 0;
-    return this.#head.keepAlive && !last && !this.#host.draining;
+    return this.#head.keepAlive && !last;
   }
 
   get requestDone(): boolean {
@@ -159,7 +159,7 @@ export class H1Server implements WireEvents, ExchangeOwner, CarriedRequest {
   }
 
   answer(answer: HttpRefusal | Redirect): number {
-    const close = !this.persistent || !this.requestDone;
+    const close = !this.#exchange.persistent;
     const { status, fields, body } = replyTo(answer, false);
     const all = !close && this.#head.minor === 0 ? [...fields, KEEP_ALIVE] : fields;
     const text = simpleResponse(status, all, body, close);

@@ -58,6 +58,24 @@ describe('a client’s HTTP/1.1 connection', () => {
     assert.ok(client.ended);
   });
 
+  it('that was promised another request before the proxy drained is not cut when the response ends', async () => {
+    const { clock, client, wires, server, host } = scripted();
+    client.say(GET('/'));
+    await settled();
+    wires[0]?.say('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1');
+    Object.assign(host, { draining: true });
+    clock.advance(5_000);
+    wires[0]?.say('2');
+    server.check(clock.monotonic());
+    assert.equal(client.ended, false);
+    client.say(GET('/'));
+    await settled();
+    wires.at(-1)?.say(OK('3'));
+    assert.equal(client.text.match(/HTTP\/1\.1 200/g)?.length, 2);
+    assert.equal(client.text.match(/connection: close/gi)?.length, 1);
+    assert.ok(client.ended);
+  });
+
   it('that nobody has used for a while is closed when the proxy drains', async () => {
     const { clock, client, wires, server, host } = scripted();
     client.say(GET('/'));
