@@ -29,12 +29,16 @@ interface Waiting {
   refuse(refusal: HttpRefusal): void;
 }
 
+const TIDY_AT = 64;
+
 const byClient = new WeakMap<ServiceClient, Places>();
 
 export class Places {
   readonly #client: ServiceClient;
   readonly #tenants = new Set<Tenant>();
   readonly #waiting: Waiting[] = [];
+  /** When so many wait, it is time to see who has given up. */
+  #tidyAt = TIDY_AT;
 
   private constructor(client: ServiceClient) {
     this.#client = client;
@@ -69,17 +73,21 @@ export class Places {
     // The limit may be higher now than when they came.
     this.#serve();
     if (this.#waiting.length === 0 && this.takeNow()) return 'place';
-    if (!client.wait()) {
-      this.#dropUnwanted();
-      if (!client.wait())
-        throw new HttpRefusal(
-          'overloaded',
-          `${client.pending} requests wait for a connection to ${client.id}`,
-        );
-    }
+    if (!this.wait())
+      throw new HttpRefusal('overloaded', `${client.pending} requests wait for a connection to ${client.id}`);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ tenant, wanted, grant: resolve, refuse: reject });
     });
+  }
+
+  /** A turn for somebody who waits elsewhere. @returns false when there are as many waiting as may. */
+  wait(): boolean {
+    const client = this.#client;
+    // Where any number may wait, nothing but this ends the turns of those who have given up.
+    if (this.#waiting.length >= this.#tidyAt) this.#dropUnwanted();
+    if (client.wait()) return true;
+    this.#dropUnwanted();
+    return client.wait();
   }
 
   /** A connection is free. @returns true when it is somebody's already, or had to make room for somebody. */
@@ -128,6 +136,7 @@ export class Places {
       if (each.wanted()) this.#waiting.push(each);
       else this.#settle(each, 'place');
     }
+    this.#tidyAt = Math.max(2 * this.#waiting.length, TIDY_AT);
   }
 
   /** @returns whether a connection was ended. */

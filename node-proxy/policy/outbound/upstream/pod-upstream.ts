@@ -140,7 +140,7 @@ export class PodUpstream implements Upstream, Tenant {
   }
 
   wait(): boolean {
-    return this.client.wait();
+    return this.#places.wait();
   }
 
   waited(): void {

@@ -87,4 +87,32 @@ describe('places for connections', () => {
     assert.equal(await last, 'place');
     assert.deepEqual([client.connections, client.pending], [1, 0]);
   });
+
+  it('pile up nothing of those who have given up, where any number may wait', async () => {
+    const client = clientWith(limited(1, 0));
+    const places = Places.of(client);
+    places.take(busy, always);
+    const stays = places.take(busy, always);
+    for (let i = 0; i < 1_000; i++) {
+      let wanted = true;
+      const left = places.take(busy, () => wanted);
+      wanted = false;
+      (left as Promise<unknown>).catch(() => {});
+    }
+    assert.ok(client.pending < 200, `${client.pending} are waited for`);
+    places.freed();
+    assert.equal(await stays, 'place');
+  });
+
+  it('are not kept for who has given up when requests of HTTP/2 wait as well', async () => {
+    const client = clientWith(limited(1, 1));
+    const places = Places.of(client);
+    places.take(busy, always);
+    let wanted = true;
+    const left = places.take(busy, () => wanted);
+    assert.equal(places.wait(), false);
+    wanted = false;
+    assert.equal(places.wait(), true);
+    await assert.rejects(async () => left, /nobody waits/);
+  });
 });
