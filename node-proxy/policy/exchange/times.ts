@@ -62,8 +62,18 @@ export class Haste extends MeshError {
   }
 }
 
-/** @param address where the last attempt went; '' when there was none. */
-export function tooLate(reason: Lateness, address: string, haste?: Haste): HttpRefusal {
+/** The client had still to send the request, or to read the response: anybody could have any endpoint ejected by that. */
+export class ClientSlow extends MeshError {
+  constructor() {
+    super('NM_HTTP_CLIENT_SLOW', 'the client had still to send, or to read', {
+      by: 'client',
+      next: 'The client must send the request, and read the response, in the time that they have.',
+    });
+  }
+}
+
+/** @param address where the last attempt went; '' when there was none. @param cause what of it is the client's own. */
+export function tooLate(reason: Lateness, address: string, cause?: Haste | ClientSlow): HttpRefusal {
   const who = address === '' ? 'whoever says where it goes' : address;
-  return new HttpRefusal(reason, `${who} did not answer in time`, haste);
+  return new HttpRefusal(reason, `${who} did not answer in time`, cause);
 }

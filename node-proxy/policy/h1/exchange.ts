@@ -15,7 +15,7 @@ import { forwardResponse, Http1Error, type RequestHead, type ResponseHead } from
 import type { Late, Lateness } from '../exchange/deadlines.ts';
 import type { Host } from '../exchange/host.ts';
 import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
-import { clientTooLate, Times, tooLate } from '../exchange/times.ts';
+import { ClientSlow, clientTooLate, Times, tooLate } from '../exchange/times.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { CarriedRequest, HeaderEdits } from '../view.ts';
 import { owned } from '../wire/wire.ts';
@@ -212,7 +212,16 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
     const waited =
       (reason === 'timeout_idle' && (this.#response.behind || this.#awaitsClient)) ||
       (reason === 'timeout_try' && this.state === 'responding' && this.#response.behind);
-    this.#failed(waited ? clientTooLate() : tooLate(reason, this.#attempt.address), false);
+    if (waited) return this.#failed(clientTooLate(), false);
+    const slow = this.#clientSlow ? new ClientSlow() : undefined;
+    this.#failed(tooLate(reason, this.#attempt.address, slow), false);
+  }
+
+  /** The application could not go on: it has all that came of the request, or the client does not read. */
+  get #clientSlow(): boolean {
+    const { state } = this;
+    if (state === 'responding' && this.#response.behind) return true;
+    return (state === 'waiting' || state === 'responding') && this.#awaitsClient;
   }
 
   #moved(): void {

@@ -7,7 +7,7 @@
  *
  * It is over when both streams are: what is still to be sent or read counts as under way, and is under the same
  * deadlines. `grpc-timeout` is the total deadline where it is the shorter one; it is passed on as it came. One below
- * HASTY_MS speaks against no application.
+ * HASTY_MS speaks against no application, nor does any that passes while the client has still to send or to read.
  */
 
 import { H2Code, type H2Stream, type Header, type ResetBy, type StreamEvents } from '../../http2/index.ts';
@@ -15,7 +15,7 @@ import type { Late, Lateness } from '../exchange/deadlines.ts';
 import type { Host } from '../exchange/host.ts';
 import { isIdempotent } from '../exchange/idempotent.ts';
 import type { Outcome, Plan, Redirect, Verdict } from '../exchange/plan.ts';
-import { clientTooLate, HASTY_MS, Haste, Times, tooLate } from '../exchange/times.ts';
+import { ClientSlow, clientTooLate, HASTY_MS, Haste, Times, tooLate } from '../exchange/times.ts';
 import { HttpRefusal } from '../reply/index.ts';
 import type { HeaderEdits } from '../view.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -297,7 +297,8 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
 
   #tooLate(reason: Lateness): HttpRefusal {
     const hasty = reason === 'timeout_total' && this.#grpcMs > 0 && this.#grpcMs < HASTY_MS;
-    return tooLate(reason, this.#attempt.address, hasty ? new Haste() : undefined);
+    const cause = hasty ? new Haste() : this.#awaitsClient ? new ClientSlow() : undefined;
+    return tooLate(reason, this.#attempt.address, cause);
   }
 
   /** It has to send, or to read, before anything can move. */

@@ -145,6 +145,24 @@ describe('the application’s connection', () => {
     assert.ok(client.closed);
   });
 
+  it('is not blamed for the time of a response that the client does not read', async () => {
+    for (const room of [true, false]) {
+      const { client, wires, plan, clock } = scripted();
+      let by = '';
+      plan.totalMs = 100;
+      plan.retry = refusal => {
+        by = refusal.by;
+        return false;
+      };
+      client.say(GET('/'));
+      await settled();
+      client.room = room;
+      wires[0]?.say('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha');
+      clock.advance(100);
+      assert.deepEqual([plan.ends[0]?.reason, by], ['timeout_total', room ? 'upstream' : 'client']);
+    }
+  });
+
   it('that comes too late for a pool that was given up does not stay', async () => {
     const { client, wires, hooks, upstream, server, closedConnections } = scripted();
     const late = Promise.withResolvers<void>();

@@ -76,6 +76,27 @@ describe('the time of a request of HTTP/2', () => {
     }
   });
 
+  it('is the client’s own where it has not sent all of its request', async () => {
+    for (const ended of [true, false]) {
+      let by = '';
+      const { client, clock, apps } = await scripted({
+        plan: plan => {
+          plan.totalMs = 100;
+          plan.retry = refusal => {
+            by = refusal.by;
+            return false;
+          };
+        },
+      });
+      const asked = client.open(head('POST', '/'), ended);
+      await settled();
+      assert.equal(apps[0]?.requests.length, 1);
+      clock.advance(100);
+      await settled();
+      assert.deepEqual([statusOf(asked), by], ['504', ended ? 'upstream' : 'client']);
+    }
+  });
+
   it('is what the client of gRPC gives it, naming included', async () => {
     const { client, clock } = await scripted({
       plan: plan => {
