@@ -30,6 +30,8 @@ interface Waiting {
 }
 
 const TIDY_AT = 64;
+/** A connection of one's own is worth more than a new one: so often others may go before the first. */
+const PASSED_AT_MOST = 16;
 
 const byClient = new WeakMap<ServiceClient, Places>();
 
@@ -39,6 +41,8 @@ export class Places {
   readonly #waiting: Waiting[] = [];
   /** When so many wait, it is time to see who has given up. */
   #tidyAt = TIDY_AT;
+  /** How often others were given what the first could not use. */
+  #passed = 0;
 
   private constructor(client: ServiceClient) {
     this.#client = client;
@@ -95,10 +99,14 @@ export class Places {
     const waiting = this.#waiting;
     if (waiting.length === 0) return false;
     for (let at = next(waiting, tenant); at >= 0; at = next(waiting, tenant)) {
+      if (at > 0 && this.#passed >= PASSED_AT_MOST) break;
       const [first] = waiting.splice(at, 1) as [Waiting];
-      if (this.#settle(first, connection)) return true;
+      if (!this.#settle(first, connection)) continue;
+      this.#passed = at > 0 ? this.#passed + 1 : 0;
+      return true;
     }
-    // Those who wait want other endpoints: its place is worth more to them.
+    this.#passed = 0;
+    // Those who wait first want other endpoints: its place is worth more to them.
     const others = waiting.some(({ wanted }) => wanted());
     if (others) connection.destroy();
     return others;
@@ -115,6 +123,7 @@ export class Places {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       if (first.wanted() && !this.#client.connect()) return;
       this.#waiting.shift();
+      this.#passed = 0;
       this.#settle(first, 'place');
     }
   }

@@ -6,7 +6,12 @@ import {
   EndpointTable,
   type ServiceClient,
 } from '../../../../../../node-proxy/balance/index.ts';
-import { Places, type Tenant } from '../../../../../../node-proxy/policy/outbound/upstream/places.ts';
+import type { H1Upstream } from '../../../../../../node-proxy/policy/h1/upstream-connection.ts';
+import {
+  type Granted,
+  Places,
+  type Tenant,
+} from '../../../../../../node-proxy/policy/outbound/upstream/places.ts';
 
 const REPLICA = {
   address: '10.0.0.1:80',
@@ -114,5 +119,32 @@ describe('places for connections', () => {
     wanted = false;
     assert.equal(places.wait(), true);
     await assert.rejects(async () => left, /nobody waits/);
+  });
+
+  it('come to a pod also while another one always has somebody for its own connection', async () => {
+    const client = clientWith(limited(1, 10));
+    const places = Places.of(client);
+    const other: Tenant = { ...busy };
+    let ended = 0;
+    const connection = {
+      destroy: () => {
+        ended += 1;
+        places.freed();
+      },
+    } as unknown as H1Upstream;
+    places.take(busy, always);
+    const next = places.take(busy, always);
+    let served: Granted | undefined;
+    (places.take(other, always) as Promise<Granted>).then(granted => {
+      served = granted;
+    });
+    places.offer(connection, busy);
+    assert.equal(await next, connection);
+    for (let i = 0; i < 100 && served === undefined; i++) {
+      places.take(busy, always);
+      assert.equal(places.offer(connection, busy), true);
+      await Promise.resolve();
+    }
+    assert.deepEqual([served, ended, client.connections], ['place', 1, 1]);
   });
 });
