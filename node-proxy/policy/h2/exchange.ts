@@ -227,6 +227,7 @@ export class H2Exchange implements StreamEvents, ResponseOwner, Waiter, Late {
       this.#outcome.reason = refusal.reason;
     }
     attempt.drop();
+    this.#times?.attemptOver();
     this.#responseDone = true;
     this.#response.breakOff(clientCodeOf(code, by));
   }

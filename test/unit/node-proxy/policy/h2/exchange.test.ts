@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { H2Code } from '../../../../../node-proxy/http2/index.ts';
 import type { Verdict } from '../../../../../node-proxy/policy/exchange/plan.ts';
 import { HttpRefusal } from '../../../../../node-proxy/policy/reply/index.ts';
 import type { Side } from '../../../../lib/http2-pair.ts';
@@ -74,6 +75,33 @@ describe('the time of a request of HTTP/2', () => {
       assert.equal(plans[0]?.ends[0]?.reason, whole ? 'timeout_try' : '');
       assert.equal(clock.timers, 0);
     }
+  });
+
+  it('of an attempt is over when its stream breaks: the client still gets what has come', async () => {
+    const { client, clock, apps, plans } = await scripted({
+      client: { initialWindowSize: 50_000 },
+      plan: plan => {
+        plan.perTryMs = 100;
+        plan.perTryWhole = true;
+      },
+    });
+    const slow = client.open(head('GET', '/'), true);
+    slow.consume = false;
+    await settled();
+    const answer = apps[0]?.accepted.get(1)?.stream;
+    answer?.respond([[':status', '200']]);
+    answer?.write(Buffer.alloc(100_000));
+    await settled();
+    answer?.reset(H2Code.INTERNAL_ERROR);
+    await settled();
+    clock.advance(200);
+    await settled();
+    assert.deepEqual([slow.bytes.length, slow.resets], [50_000, []]);
+    slow.consume = true;
+    slow.stream?.consumed(slow.bytes.length);
+    await settled();
+    assert.deepEqual([slow.bytes.length, slow.resets.length], [100_000, 1]);
+    assert.equal(plans[0]?.ends[0]?.reason, 'upstream_reset');
   });
 
   it('is the client’s own where it has not sent all of its request', async () => {
