@@ -1,11 +1,14 @@
 /**
  * The edges that the page of metrics shows. Workloads come and go under ever new names: what is not used for an hour is
- * dropped, and beyond a number the longest unused.
+ * dropped, and beyond a number the longest unused. What is in use stays, for a counter that begins anew again and again
+ * says nothing: each worker bounds by itself how many edges it counts apart.
  */
 
 const IDLE_MS = 3_600_000;
 /** Each edge takes some 20 lines of the page. */
 const MAX_EDGES = 5_000;
+/** Used since then it is in use. */
+const IN_USE_MS = 60_000;
 
 export class KnownEdges<Edge> {
   /** By labels as text, longest unused first. */
@@ -31,9 +34,10 @@ export class KnownEdges<Edge> {
    * @param open true for edges that can't be dropped, however long nothing happened.
    */
   forgetIdle(drop: (edge: Edge) => void, open: (key: string) => boolean = () => false): void {
-    const idleSinceMs = this.#now() - IDLE_MS;
+    const nowMs = this.#now();
     for (const [key, { seenMs, edge }] of this.#edges) {
-      if (seenMs > idleSinceMs && this.#edges.size <= MAX_EDGES) return;
+      const mayStayMs = this.#edges.size > MAX_EDGES ? IN_USE_MS : IDLE_MS;
+      if (nowMs - seenMs < mayStayMs) return;
       if (open(key)) continue;
       this.#edges.delete(key);
       drop(edge);

@@ -103,6 +103,29 @@ describe('node metrics', () => {
     assert.equal(counters.take()[0]?.labels.sourceWorkload, 'new');
   });
 
+  it('go on counting on edges in use, however many several workers have', async () => {
+    let nowMs = 0;
+    const metrics = new NodeMetrics(() => nowMs);
+    const workers = [0, 1].map(worker => {
+      const counters = new EdgeCounters();
+      const edges = Array.from(
+        { length: 2_600 },
+        (_, i) => counters.flow({ ...labels, sourceWorkload: `w${worker}-${i}` })[0],
+      );
+      return { counters, edges };
+    });
+    for (; nowMs < 3_000; nowMs += 1_000)
+      workers.forEach(({ counters, edges }, worker) => {
+        for (const edge of edges) {
+          edge?.opened(1);
+          edge?.closed();
+        }
+        metrics.add(`tunnel-${worker}`, counters.take());
+      });
+    const page = await metrics.registry.metrics();
+    assert.equal(page.match(/^nodemesh_connections_opened_total\{.*\} 3$/gm)?.length, 5_200);
+  });
+
   it('drop an edge that nobody has used for an hour, when nothing is open', async () => {
     let nowMs = 0;
     const counters = new EdgeCounters();

@@ -152,6 +152,7 @@ describe('request metrics', () => {
       for (let i = 0; i < 2_600; i++)
         counters.edge({ ...labels, route: `${worker} ${i}` }).finished(200, -1, 1);
       page.take(counters, worker);
+      page.nowMs += 60_000;
     }
     const routes = await page.routes('nodemesh_requests_total');
     assert.equal(routes.length, 5_000);
