@@ -229,7 +229,9 @@ export class H1Exchange implements AttemptOwner, CopyOwner, Late {
   }
 
   get #awaitsClient(): boolean {
-    return this.state !== 'tunnel' && !this.#owner.requestDone && !this.#owner.brake.on;
+    if (this.state === 'tunnel' || this.#owner.requestDone || this.#owner.brake.on) return false;
+    // It may wait for leave to send (RFC 9110 §10.1.1).
+    return !this.requestHead.expectContinue || this.#request.bytes > 0 || this.#response.announced;
   }
 
   // === The application's side ===

@@ -60,6 +60,11 @@ export class ResponseCopy {
     this.#owner = owner;
   }
 
+  /** The application has said something, though not its answer. */
+  get announced(): boolean {
+    return this.#interims > 0;
+  }
+
   /** An attempt begins. */
   begin(): void {
     this.bytes = 0;

@@ -163,6 +163,24 @@ describe('the application’s connection', () => {
     }
   });
 
+  it('is blamed if the client waits for its leave to send, and not once it has that', async () => {
+    for (const leave of [false, true]) {
+      const { client, wires, plan, clock } = scripted();
+      let by = '';
+      plan.totalMs = 100;
+      plan.retry = refusal => {
+        by = refusal.by;
+        return false;
+      };
+      client.say('POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n');
+      await settled();
+      if (leave) wires[0]?.say('HTTP/1.1 100 Continue\r\n\r\n');
+      clock.advance(100);
+      assert.match(client.text, /HTTP\/1\.1 504 /);
+      assert.equal(by, leave ? 'client' : 'upstream');
+    }
+  });
+
   it('that comes too late for a pool that was given up does not stay', async () => {
     const { client, wires, hooks, upstream, server, closedConnections } = scripted();
     const late = Promise.withResolvers<void>();
