@@ -16,8 +16,8 @@ export interface Door {
 const FIRST_DESCRIPTOR = 4;
 
 export const DOORS: readonly Door[] = [
-  { port: 4180, what: 'namerd API', path: '/api/1/dtabs/default', to: { host: '10.99.0.1', port: 4180 } },
-  { port: 9991, what: 'namerd admin', path: '/', to: { host: '10.99.0.1', port: 9991 } },
+  { port: 4180, what: 'namerd API', path: '/api/1/dtabs', to: { host: '10.99.0.1', port: 4180 } },
+  { port: 9991, what: 'namerd admin', path: '/metrics', to: { host: '10.99.0.1', port: 9991 } },
   { port: 9990, what: 'node-1 metrics', path: '/metrics', to: { host: '10.99.0.11', port: 9990 } },
   { port: 9992, what: 'node-2 metrics', path: '/metrics', to: { host: '10.99.0.12', port: 9990 } },
 ];

@@ -162,6 +162,7 @@ export class PodSet {
     return pod.inTurn(async () => {
       // Whoever was here first has failed.
       if (pod.gone) return this.#take(request, forced, entry);
+      const { workload, ips, ipsOfRegistry, containerId, forced: forcedBefore } = pod;
       try {
         this.#tell(pod, request);
         if (forced !== undefined) pod.forced = forced;
@@ -170,6 +171,9 @@ export class PodSet {
         await this.#save();
         return result;
       } catch (error) {
+        // A command that failed must not come true later, when nobody expects it any more.
+        if (forced === 'in' && pod.state.is === 'outside')
+          Object.assign(pod, { workload, ips, ipsOfRegistry, containerId, forced: forcedBefore });
         if (pod.kept && !this.#frozen) this.#retryLater(pod);
         else await this.#undo(pod);
         throw error;

@@ -38,7 +38,8 @@ function identityProblem(text: string): string | undefined {
     return `'${text}' matches no identity: a SPIFFE id begins with '${scheme}'`;
   }
   if (tryParseSpiffe(text) !== undefined) return undefined;
-  const hint = text.startsWith(scheme) ? '' : `; did you mean '${scheme}${text}'?`;
+  const whole = `${scheme}${text}`;
+  const hint = tryParseSpiffe(whole) === undefined ? '' : `; did you mean '${whole}'?`;
   return `'${text}' is no SPIFFE id of the form 'spiffe://<trust domain>/ns/<namespace>/sa/<service account>'${hint}`;
 }
 

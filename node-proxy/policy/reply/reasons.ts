@@ -102,7 +102,11 @@ const TABLE = {
   ],
   draining: [503, 'mesh', 'This proxy is shutting down: the request may be sent again.'],
 
-  policy: [403, 'policy', 'An authorization policy refused it: the rule is named, see that policy.'],
+  policy: [
+    403,
+    'policy',
+    'An authorization policy refused it: the rule that is named, or none of those that allow (no-allow-matched).',
+  ],
   internal: [500, 'mesh', 'Something unforeseen in the proxy: its log has the cause.'],
 } as const satisfies Record<string, readonly [number, Culprit, string, number?]>;
 

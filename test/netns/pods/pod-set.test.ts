@@ -170,6 +170,19 @@ describe('the pods of a node', { skip: netnsUnavailable() }, () => {
     assert.deepEqual(world.pods, ['shop/b inside as b']);
   });
 
+  test('a command that failed does not come true later', async () => {
+    const set = make(known('a'));
+    await set.force(request(n1, 'a'), 'in');
+    await set.force(request(n1, 'a'), 'out');
+    await assert.rejects(set.force(request(n1, 'late'), 'in'), { code: 'NM_UNKNOWN_WORKLOAD' });
+    assert.deepEqual(world.pods, ['shop/a outside']);
+    world.knows(known('a'), known('late'));
+    world.clock.advance(60_000);
+    for (let i = 0; i < 20; i++) await turn();
+    assert.deepEqual(world.pods, ['shop/a outside']);
+    assert.equal(set.list()[0]?.forced, 'out');
+  });
+
   test('who asks before the registry knows the pod waits for it', async () => {
     const set = make();
     const added = set.add({ ...request(n1, 'd'), workload: 'other/d' });

@@ -66,7 +66,7 @@ describe('the answer', () => {
     assert.equal(
       reply.body,
       '403 policy: refused by shop/readers[1]\n' +
-        'An authorization policy refused it: the rule is named, see that policy.\n',
+        'An authorization policy refused it: the rule that is named, or none of those that allow (no-allow-matched).\n',
     );
     assert.deepEqual(reply.fields, [
       ['content-type', 'text/plain; charset=utf-8'],
