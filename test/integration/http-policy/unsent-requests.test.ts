@@ -22,7 +22,7 @@ async function scene(timeouts: { totalMs?: number; perTryMs?: number }) {
     timeouts: { ...defaults, ...timeouts },
   };
   const { breaker } = DEFAULT_CLIENT_SETTINGS;
-  const client = { ...DEFAULT_CLIENT_SETTINGS, breaker: { ...breaker, failures: 1 } };
+  const client = { ...DEFAULT_CLIENT_SETTINGS, breaker: { ...breaker, failures: 1, maxEjected: 1 } };
   const stage = await stageOf([app], { clock, client, http: { settings } });
   const ejections = () => {
     stage.hop.policy.sweep();
