@@ -113,7 +113,7 @@ test('an application sees what the bytes say, and clients get their own answers'
   // One failure would eject the only endpoint, one leaked place would be missed soon.
   const client = {
     ...DEFAULT_CLIENT_SETTINGS,
-    breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1 },
+    breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1, maxEjected: 1 },
     limits: { ...DEFAULT_CLIENT_SETTINGS.limits, requests: CLIENTS },
   };
   const hop = new Hop({ replicas: [app.address], client, quiet: true });

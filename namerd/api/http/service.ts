@@ -159,7 +159,7 @@ export interface ClientSettings {
     failures: number;
     minMs: number;
     maxMs: number;
-    /** Share of the endpoints that may be ejected at once, 0 to 1; one of a single endpoint always may. */
+    /** Share of the endpoints that may be ejected at once, 0 to 1, rounded down. */
     maxEjected: number;
   };
   /** Per policy worker and service; 0 = no limit but the proxy's own. */

@@ -77,7 +77,7 @@ function readBreaker(fields: Fields, warn: Warn): ClientSettings['breaker'] {
   if (failures === 0 && fields.names.length > 1)
     warn(fields.node, 'consecutiveFailures: 0 never ejects: the other fields have no effect');
   if (failures > 0 && percent === 0)
-    warn(fields.node, 'maxEjectedPercent: 0 never ejects, unless there is a single endpoint');
+    warn(fields.node, 'maxEjectedPercent: 0 never ejects: consecutiveFailures: 0 says the same, and more plainly');
   return { failures, minMs, maxMs, maxEjected: percent === undefined ? defaults.maxEjected : percent / 100 };
 }
 

@@ -1,7 +1,7 @@
 /**
  * How many endpoints of a bound service are ejected, and how many may be. The share is the guard against a
- * breaker that takes a whole service away: at least the rest of the endpoints keeps its requests, failing or not.
- * There is no other panic mode. Only where the share allows it (a single endpoint, or a share of 1) can all be
+ * breaker that takes a whole service away: at least the rest of the endpoints keeps its requests, failing or not; also
+ * the only one, as with Linkerd and Envoy, which go on asking where nobody is healthy. Only a share of 1 lets all be
  * ejected; then requests are shed until a probe succeeds.
  */
 
@@ -19,7 +19,7 @@ export class Ejections {
   /** @param share 0 to 1, of which the whole number of endpoints below counts. */
   resize(endpoints: number, share: number): void {
     // The epsilon lets 0.29 of 100 be 29, whatever binary fractions make of it.
-    this.#limit = endpoints <= 1 ? endpoints : Math.floor(endpoints * Math.min(Math.max(share, 0), 1) + 1e-9);
+    this.#limit = Math.floor(endpoints * Math.min(Math.max(share, 0), 1) + 1e-9);
   }
 
   get mayEject(): boolean {

@@ -14,7 +14,7 @@ closeAfterEach();
 /** Any failure would eject. */
 const STRICT = {
   ...DEFAULT_CLIENT_SETTINGS,
-  breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1 },
+  breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1, maxEjected: 1 },
 };
 const BOUND = '/#/registry/shop/web/http';
 

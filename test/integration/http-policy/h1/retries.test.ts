@@ -286,7 +286,7 @@ describe('time', () => {
     const clock = new FakeClock();
     const client = {
       ...DEFAULT_CLIENT_SETTINGS,
-      breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1 },
+      breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1, maxEjected: 1 },
     };
     const stage = await stageOf([app], { clock, client });
     const nanos = (ms: number) => `${BigInt(ms) * 1_000_000n}`;

@@ -119,7 +119,7 @@ describe('a client that does not read', () => {
     const clock = new FakeClock();
     const client = {
       ...DEFAULT_CLIENT_SETTINGS,
-      breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1 },
+      breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1, maxEjected: 1 },
     };
     const stage = await stageOf([app], { clock, client });
     stage.client.socket.pause();
@@ -187,7 +187,7 @@ describe('a client that sends slowly', () => {
     const clock = new FakeClock();
     const client = {
       ...DEFAULT_CLIENT_SETTINGS,
-      breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1 },
+      breaker: { ...DEFAULT_CLIENT_SETTINGS.breaker, failures: 1, maxEjected: 1 },
     };
     const stage = await stageOf([app], { clock, client });
     stage.client.send(`${request('POST', '/', ['Content-Length: 10'])}x`);

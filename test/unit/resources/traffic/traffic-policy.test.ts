@@ -186,7 +186,7 @@ test('values that are hardly meant are in force, with a warning', () => {
   warned({ retries: { budget: { percentCanRetry: 2 } } }, /2 retries for each request/);
   warned({ retries: { budget: { percentCanRetry: 0, minRetriesPerSecond: 0 } } }, /a budget of nothing/);
   warned({ circuitBreaker: { consecutiveFailures: 0, minEjection: '1s' } }, /never ejects/);
-  warned({ circuitBreaker: { maxEjectedPercent: 0 } }, /never ejects, unless/);
+  warned({ circuitBreaker: { maxEjectedPercent: 0 } }, /never ejects: consecutiveFailures/);
   warned({ dtabOverride: { from: [{ ipBlocks: ['10.0.0.0/8'] }] } }, /an address alone can be borrowed/);
   warned({ protocol: 'opaque', timeouts: {}, server: {} }, /no effect of timeouts, server/);
 });

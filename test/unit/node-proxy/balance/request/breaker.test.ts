@@ -101,12 +101,12 @@ describe('the share that may be ejected', () => {
     return rig.client.ejected;
   };
 
-  it('is rounded down, but a single endpoint always may be', () => {
+  it('is rounded down: a single endpoint goes on being asked, as with Linkerd and Envoy', () => {
     assert.deepEqual(
       [1, 2, 3, 4, 5, 10].map(count => ejectable(count, 0.5)),
-      [1, 1, 1, 2, 2, 5],
+      [0, 1, 1, 2, 2, 5],
     );
-    assert.equal(ejectable(1, 0), 1);
+    assert.equal(ejectable(1, 1), 1);
     assert.equal(ejectable(9, 0.1), 0);
     assert.equal(ejectable(100, 0.29), 29);
     assert.equal(ejectable(10, 1), 10);
@@ -155,7 +155,7 @@ describe('the share that may be ejected', () => {
         fc.array(act, { maxLength: 200 }),
         (count, maxEjected, acts) => {
           const rig = new ServiceRig(replicas(count), { breaker: { failures: 2, maxEjected } });
-          const limit = count === 1 ? 1 : Math.floor(count * maxEjected + 1e-9);
+          const limit = Math.floor(count * maxEjected + 1e-9);
           const open: (() => void)[] = [];
           for (const { at, outcome, passMs, endFirst } of acts) {
             rig.nowMs += passMs;
@@ -179,7 +179,7 @@ describe('the share that may be ejected', () => {
 
 describe('a service of which all is ejected', () => {
   it('sheds, probes with one request, and recovers', () => {
-    const rig = new ServiceRig(replicas(1));
+    const rig = new ServiceRig(replicas(1), { breaker: { maxEjected: 1 } });
     rig.eject(rig.at(0));
     assert.equal(rig.pick(), undefined);
     rig.nowMs += 5_000;

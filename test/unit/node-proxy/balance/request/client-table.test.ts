@@ -150,7 +150,7 @@ describe('an endpoint is picked', () => {
   });
 
   it('again when all were tried: a service may have only one', () => {
-    const rig = new ServiceRig(replicas(1));
+    const rig = new ServiceRig(replicas(1), { breaker: { maxEjected: 1 } });
     assert.equal(rig.pick([rig.at(0)]), rig.at(0));
     rig.eject(rig.at(0));
     assert.equal(rig.pick([rig.at(0)]), undefined);

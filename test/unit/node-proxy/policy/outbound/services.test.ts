@@ -153,7 +153,7 @@ describe('services', () => {
 
   it('are ejected no more when nobody knows them', () => {
     const { all, clients, clock, requests } = services();
-    const service = all.acquire(target(undefined, '10.0.0.1:80'));
+    const service = all.acquire(target(undefined, '10.0.0.1:80', '10.0.0.2:80'));
     const [client] = [...clients.values()];
     const [endpoint] = client?.endpoints ?? [];
     for (let i = 0; i < 5; i++) endpoint?.end('failure', 1, 0, endpoint.begin(0));
