@@ -77,7 +77,10 @@ function readBreaker(fields: Fields, warn: Warn): ClientSettings['breaker'] {
   if (failures === 0 && fields.names.length > 1)
     warn(fields.node, 'consecutiveFailures: 0 never ejects: the other fields have no effect');
   if (failures > 0 && percent === 0)
-    warn(fields.node, 'maxEjectedPercent: 0 never ejects: consecutiveFailures: 0 says the same, and more plainly');
+    warn(
+      fields.node,
+      'maxEjectedPercent: 0 never ejects: consecutiveFailures: 0 says the same, and more plainly',
+    );
   return { failures, minMs, maxMs, maxEjected: percent === undefined ? defaults.maxEjected : percent / 100 };
 }
 
