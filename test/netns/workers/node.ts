@@ -1,6 +1,7 @@
 /** A node's workers in real namespaces without the rest of the proxy: bindings and certificates come from the test. */
 
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { AddressState, NameState, Replica, ServiceHttp, WorkloadHttp } from '#api';
 import { DEFAULT_SERVICE_SETTINGS } from '#api';
@@ -183,4 +184,16 @@ function specOf(pod: Pod): PodSpec {
     rules: { policies: [], transport: { mode: 'permissive', ports: {} } },
     ...(http === undefined ? {} : { http }),
   };
+}
+
+/** Open descriptors of this process, once connections that have just ended are closed: the number stands still. */
+export async function descriptors(): Promise<number> {
+  let before = -1;
+  for (let same = 0; same < 10; ) {
+    const count = readdirSync('/proc/self/fd').length;
+    same = count === before ? same + 1 : 0;
+    before = count;
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+  return before;
 }

@@ -1,7 +1,6 @@
 /** Policy workers: started when one is or will be needed, apart from each other and from everybody else, and replaced. */
 
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { Replica } from '#api';
@@ -9,7 +8,7 @@ import { HOUR, rootAuthority } from '../../lib/authority.ts';
 import { NetnsLab, netnsUnavailable } from '../../lib/netns.ts';
 import { echo } from '../node-proxy/rig.ts';
 import { ask, ended } from '../tunnel/rig.ts';
-import { freshAnswer, identityOf, Node, PORT, type Pod } from './node.ts';
+import { descriptors, freshAnswer, identityOf, Node, PORT, type Pod } from './node.ts';
 
 const skip = netnsUnavailable();
 const SPEAKING = { name: 'speaking', ip: '10.96.0.1' };
@@ -198,14 +197,14 @@ describe('policy workers', { skip }, () => {
   });
 
   test('deaths leave no descriptors behind', async () => {
-    const count = () => readdirSync('/proc/self/fd').length;
     let first = 0;
     for (let i = 0; i < 2; i++) {
       await n1.kill('policy-0');
       assert.equal(await freshAnswer(a, SPEAKING, 80), 'policy-0 from a new');
-      if (i === 0) first = count();
+      if (i === 0) first = await descriptors();
     }
-    assert.ok(count() <= first, `${count()} descriptors, ${first} before`);
+    const now = await descriptors();
+    assert.ok(now <= first, `${now} descriptors, ${first} before`);
   });
 
   test('a pod that leaves keeps its grace there too, and then nothing of it is left', async () => {

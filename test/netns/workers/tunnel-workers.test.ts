@@ -8,7 +8,7 @@ import { HOUR, rootAuthority } from '../../lib/authority.ts';
 import { NetnsLab, netnsUnavailable } from '../../lib/netns.ts';
 import { echo } from '../node-proxy/rig.ts';
 import { ask, ended } from '../tunnel/rig.ts';
-import { freshAnswer, identityOf, Node, PORT, type Pod } from './node.ts';
+import { descriptors, freshAnswer, identityOf, Node, PORT, type Pod } from './node.ts';
 
 const skip = netnsUnavailable();
 /** New connections go on for so long after the death. */
@@ -93,15 +93,15 @@ test('a worker that outgrows its memory is replaced and no new connection is ref
 test('nothing is left behind by workers that die', { skip }, async () => {
   assert.ok(a && x);
   const restarts = (await n1.restarts())[0] ?? 0;
-  const count = () => readdirSync('/proc/self/fd').length;
   let before = 0;
   for (let i = 1; i <= 2; i++) {
     await n1.kill('tunnel-0');
     assert.match(await freshAnswer(a, x), /^x /);
     assert.deepEqual(await n1.restarts(), [restarts + i, 0]);
-    if (i === 1) before = count();
+    if (i === 1) before = await descriptors();
   }
-  assert.ok(count() <= before, `${count()} descriptors, ${before} before`);
+  const now = await descriptors();
+  assert.ok(now <= before, `${now} descriptors, ${before} before`);
 });
 
 test('a pod that is taken in while its worker is dead is served by the next one', { skip }, async () => {
