@@ -104,7 +104,7 @@ describe('a node in operation', { skip }, () => {
         const pod = await rig.pod(`flushed-${i}`, 1, { serves: false });
         const start = performance.now();
         await pod.ns.run('sh', '-c', script);
-        assert.notEqual((await chains(pod)).length, whole, how);
+        // It may be mended before anybody could look; that something was to be mended is counted below.
         await settles(async () => String((await chains(pod)).length), new RegExp(`^${whole}$`));
         t.diagnostic(`${how}: back after ${(performance.now() - start).toFixed(0)} ms`);
         assert.match(await freshAnswer(pod, c.ip), /^c /);
