@@ -21,6 +21,7 @@ const TRUST_DOMAIN = 'mesh.test';
 /** Little, so that one message can be too much. */
 const HEAP_MB = 32;
 const TOO_MUCH = 4_500_000;
+const AGAIN_MS = 4_000;
 
 export interface Pod {
   name: string;
@@ -116,8 +117,12 @@ export class Node {
   async kill(worker: string): Promise<void> {
     const deaths = this.resets.length;
     const state = new Array(TOO_MUCH).fill(0.5) as unknown as AddressState;
-    this.pool.bind(worker, { kind: 'address', key: 'nobody', state });
+    const send = () => this.pool.bind(worker, { kind: 'address', key: 'nobody', state });
+    send();
+    // One that has just been replaced may not have heard it.
+    const again = setInterval(send, AGAIN_MS);
     while (this.resets.length === deaths) await new Promise(resolve => setTimeout(resolve, 5));
+    clearInterval(again);
   }
 
   async restarts(): Promise<number[]> {
